@@ -1,0 +1,57 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.project import Project, checkout, clone
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def data() -> Callable[[str], Path]:
+    """`data("tinyshakespeare.txt")`: a file of ../shared/data; skips, by name, where it is absent."""
+
+    def find(name: str) -> Path:
+        path = ROOT.parent / "shared" / "data" / name
+        if not path.exists():
+            pytest.skip(f"needs ../shared/data/{name}")
+        return path
+
+    return find
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A copy of this checkout with an empty store."""
+    return checkout(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def smoke_template(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """images/smoke.yaml built once for all workers; never changed: tests take `smoke`."""
+    folder = tmp_path_factory.getbasetemp().parent / "smoke-template"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "built").exists():
+            checkout(folder).doit("image=smoke", "-n", "2")
+            (folder / "built").touch()
+    return Project(folder / "project", folder / "cache")
+
+
+@pytest.fixture
+def smoke(smoke_template: Project, tmp_path: Path) -> Project:
+    """A project of its own in which images/smoke.yaml is built."""
+    return clone(smoke_template, tmp_path)

@@ -1,0 +1,226 @@
+"""Freshness, early cut-off, restoring, damage."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from toolchain.errors import UserError
+from toolchain.graph import Graph
+from toolchain.stage import Stage
+
+Make = Callable[[], Graph]
+Shell = Callable[..., Stage]
+Runs = Callable[[], list[str]]
+
+
+def declare(graph: Graph, shell: Shell, folder: Path) -> tuple[Stage, Stage]:
+    """upper: a file in capitals, its comment lines dropped; count: its size."""
+    (folder / "in.txt").touch()
+    upper = graph.add(shell("upper", "grep -v '^#' in.txt | tr a-z A-Z > upper.txt || true", ["upper.txt"],
+                            {"in.txt": "in.txt"}))
+    count = graph.add(shell("count", "wc -c < upper.txt > count.txt", ["count.txt"],
+                            {"upper.txt": upper["upper.txt"]}))
+    return upper, count
+
+
+def build(make: Make, shell: Shell, folder: Path) -> None:
+    graph = make()
+    _, count = declare(graph, shell, folder)
+    for stage in graph.order(["count"]):
+        graph.bring(stage)
+    graph.save()
+
+
+def test_builds_once_and_stays(make_graph: Make, shell: Shell, runs: Runs, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("abc\n")
+    build(make_graph, shell, tmp_path)
+    assert (tmp_path / "build/upper.txt").read_text() == "ABC\n"
+    build(make_graph, shell, tmp_path)
+    assert runs() == ["upper", "count"]
+
+
+def test_edit_that_keeps_size_and_mtime_is_seen(make_graph: Make, shell: Shell, runs: Runs, tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("abc\n")
+    stat = source.stat()
+    build(make_graph, shell, tmp_path)
+    source.write_text("abd\n")
+    os.utime(source, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    build(make_graph, shell, tmp_path)
+    assert (tmp_path / "build/upper.txt").read_text() == "ABD\n"
+    assert runs() == ["upper", "count", "upper", "count"]
+
+
+def test_same_output_cuts_off(make_graph: Make, shell: Shell, runs: Runs, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("abc\n")
+    build(make_graph, shell, tmp_path)
+    (tmp_path / "in.txt").write_text("# a comment\nabc\n")
+    build(make_graph, shell, tmp_path)
+    assert runs() == ["upper", "count", "upper"]
+
+
+def test_back_to_an_earlier_input_restores(make_graph: Make, shell: Shell, runs: Runs, tmp_path: Path) -> None:
+    for text in ("one\n", "two!\n", "one\n"):
+        (tmp_path / "in.txt").write_text(text)
+        build(make_graph, shell, tmp_path)
+    assert runs() == ["upper", "count"] * 2
+    assert (tmp_path / "build/upper.txt").read_text() == "ONE\n"
+    assert (tmp_path / "build/count.txt").read_text().strip() == "4"
+
+
+@pytest.mark.parametrize("damage", ["delete", "change", "truncate", "chmod"])
+@pytest.mark.parametrize("name", ["upper.txt", "count.txt"])
+def test_damaged_output_is_restored(make_graph: Make, shell: Shell, runs: Runs, tmp_path: Path, damage: str,
+                                    name: str) -> None:
+    (tmp_path / "in.txt").write_text("abc\n")
+    build(make_graph, shell, tmp_path)
+    path = tmp_path / "build" / name
+    right = path.read_bytes()
+    if damage == "delete":
+        path.unlink()
+    elif damage == "change":
+        path.write_bytes(b"X" + right[1:])
+    elif damage == "truncate":
+        path.write_bytes(b"")
+    else:
+        path.chmod(0o755)
+    build(make_graph, shell, tmp_path)
+    assert path.read_bytes() == right
+    assert not path.stat().st_mode & 0o100
+    assert runs() == ["upper", "count"]
+
+
+def test_each_bit_of_a_blob_counts(make_graph: Make, shell: Shell, runs: Runs, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("abc\n")
+    build(make_graph, shell, tmp_path)
+    for blob in (tmp_path / "store/cas").glob("*/*"):
+        right = blob.read_bytes()
+        blob.chmod(0o644)
+        blob.write_bytes(bytes([right[0] ^ 1]) + right[1:])
+        (tmp_path / "build/upper.txt").unlink(missing_ok=True)
+        (tmp_path / "build/count.txt").unlink(missing_ok=True)
+        build(make_graph, shell, tmp_path)
+        assert (tmp_path / "build/upper.txt").read_text() == "ABC\n"
+        assert (tmp_path / "build/count.txt").read_text().strip() == "4"
+    assert sorted(runs()) == ["count", "count", "upper", "upper"]
+
+
+def test_undeclared_input_is_not_there(make_graph: Make, shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("x")
+    graph = make_graph()
+    stage = graph.add(shell("peek", "cat secret.txt > out", ["out"]))
+    with pytest.raises(UserError, match="stage peek: sh ended with status"):
+        graph.bring(stage)
+    assert graph.result(stage) is None
+    assert not list((tmp_path / "store/tmp").iterdir())
+
+
+def test_missing_output_is_an_error(make_graph: Make, shell: Shell) -> None:
+    graph = make_graph()
+    with pytest.raises(UserError, match="left no out"):
+        graph.bring(graph.add(shell("lazy", "true", ["out"])))
+
+
+def test_missing_input_names_file_and_stage(make_graph: Make, shell: Shell) -> None:
+    graph = make_graph()
+    with pytest.raises(UserError, match=r"stage copy: input gone.txt does not exist"):
+        graph.bring(graph.add(shell("copy", "true", ["out"], {"gone.txt": "gone.txt"})))
+
+
+def test_scratch_survives_a_failure_and_goes_with_success(make_graph: Make, shell: Shell, tmp_path: Path) -> None:
+    script = "if [ -e scratch/seen ]; then cp scratch/seen out; else echo half > scratch/seen; exit 3; fi"
+    graph = make_graph()
+    stage = graph.add(shell("train", script, ["out"], scratch=True))
+    with pytest.raises(UserError, match="status 3"):
+        graph.bring(stage)
+    graph = make_graph()
+    graph.add(stage)
+    graph.bring(stage)
+    assert (tmp_path / "build/out").read_text() == "half\n"
+    assert not list((tmp_path / "store/scratch").iterdir())
+
+
+def test_environment_of_a_stage(make_graph: Make, shell: Shell, tmp_path: Path,
+                                monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "leak")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    before = os.umask(0o077)
+    try:
+        graph = make_graph()
+        graph.bring(graph.add(shell("env", "env > out; umask >> out", ["out"])))
+    finally:
+        os.umask(before)
+    text = (tmp_path / "build/out").read_text()
+    assert "SECRET" not in text
+    for line in ("TZ=UTC", "LC_ALL=C.UTF-8", "SOURCE_DATE_EPOCH=0", "PYTHONHASHSEED=0", "0022"):
+        assert line in text.splitlines()
+
+
+def test_executable_outputs_stay_executable(make_graph: Make, shell: Shell, tmp_path: Path) -> None:
+    graph = make_graph()
+    tool = graph.add(shell("tool", "printf '#!/bin/sh\\necho hi\\n' > hi; chmod +x hi", ["hi"]))
+    use = graph.add(shell("use", "./hi > said", ["said"], {"hi": tool["hi"]}))
+    for stage in (tool, use):
+        graph.bring(stage)
+    assert (tmp_path / "build/said").read_text() == "hi\n"
+    assert (tmp_path / "build/hi").stat().st_mode & 0o111
+
+
+def test_standing_tells_the_reason(make_graph: Make, shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("abc\n")
+    graph = make_graph()
+    upper, count = declare(graph, shell, tmp_path)
+    assert (graph.standing(upper).state, graph.standing(upper).reason) == ("run", "not built yet")
+    assert (graph.standing(count).state, graph.standing(count).reason) == ("wait", "waits for upper")
+    build(make_graph, shell, tmp_path)
+
+    def now() -> tuple[Graph, Stage, Stage]:
+        graph = make_graph()
+        return graph, *declare(graph, shell, tmp_path)
+
+    graph, upper, count = now()
+    assert graph.standing(count).state == "fresh"
+    (tmp_path / "in.txt").write_text("new\n")
+    graph, upper, count = now()
+    assert graph.standing(upper).reason == "changed: inputs.in.txt"
+    (tmp_path / "in.txt").write_text("abc\n")
+    (tmp_path / "build/count.txt").unlink()
+    graph, upper, count = now()
+    assert (graph.standing(count).state, graph.standing(count).reason) == ("restore", "count.txt is missing")
+    graph.forget(upper)
+    assert graph.standing(upper).reason == "its result is no longer in the store"
+
+
+def test_target_that_is_a_directory(make_graph: Make, shell: Shell, tmp_path: Path) -> None:
+    graph = make_graph()
+    stage = graph.add(shell("one", "echo 1 > out", ["out"]))
+    graph.bring(stage)
+    (tmp_path / "build/out").unlink()
+    (tmp_path / "build/out").mkdir()
+    with pytest.raises(UserError, match="is not a file"):
+        graph.bring(stage)
+
+
+def test_two_processes_build_a_stage_once(make_graph: Make, shell: Shell, runs: Runs) -> None:
+    def work() -> None:
+        graph = make_graph()
+        graph.bring(graph.add(shell("slow", "sleep 0.3; echo 1 > out", ["out"])))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert runs() == ["slow"]
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x"])
+def test_paths_outside_the_work_folder_are_refused(shell: Shell, path: str) -> None:
+    with pytest.raises(UserError, match="not a path inside"):
+        shell("bad", "true", [path])

@@ -1,0 +1,88 @@
+"""Recipes: every mistake is an error with file, line and hint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from toolchain.errors import UserError
+from toolchain.recipe import read
+
+GOOD = """\
+title: T
+dataset:
+  generator: tales
+model:
+  architecture: gpt2
+  layers: 2
+  heads: 2
+  width: 64
+  context: 64
+train:
+  steps: 10
+  batch: 4
+"""
+
+
+def recipe(folder: Path, text: str) -> str:
+    (folder / "images").mkdir(exist_ok=True)
+    (folder / "images/x.yaml").write_text(text)
+    with pytest.raises(UserError) as caught:
+        read(folder, "x")
+    assert caught.value.hint
+    return str(caught.value)
+
+
+def test_every_recipe_of_the_project_is_right(root: Path) -> None:
+    names = sorted(path.stem for path in (root / "images").glob("*.yaml"))
+    assert {"tales", "shakespeare", "smoke"} <= set(names)
+    for name in names:
+        assert read(root, name).name == name
+
+
+def test_defaults_are_filled_in(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/x.yaml").write_text(GOOD)
+    made = read(tmp_path, "x")
+    assert (made.tokenizer, made.split, made.train.warmup, made.dataset.seed) == ("bytes", 0.9, 100, 1)
+
+
+@pytest.mark.parametrize(("old", "new", "line", "says"), [
+    ("  layers: 2", "  layer: 2", 6, "unknown key model.layer\nhint: did you mean layers?"),
+    ("  layers: 2", "  layers: two", 6, "model.layers must be a whole number"),
+    ("  layers: 2", "  layers: 0", 6, "model.layers is 0"),
+    ("  layers: 2", "  layers: 2\n  layers: 3", 7, "given twice"),
+    ("  steps: 10", "  steps: [1]", 11, "train.steps must be a whole number"),
+    ("  batch: 4", "  batch: 4\n  learning_rate: fast", 13, "train.learning_rate must be a number"),
+    ("  generator: tales", "  generator: novels", 3, "dataset.generator is 'novels'"),
+    ("title: T", "title: T\n  bad: [", 2, "not valid YAML"),
+    ("title: T\n", "", 1, "title is missing"),
+    ("  architecture: gpt2", "  architecture: llama", 5, "model.architecture is 'llama'"),
+])
+def test_mistakes_name_the_line(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:
+    text = recipe(tmp_path, GOOD.replace(old, new))
+    assert f"x.yaml:{line}:" in text
+    assert says in text
+
+
+def test_width_must_divide(tmp_path: Path) -> None:
+    assert "not a multiple of model.heads 3" in recipe(tmp_path, GOOD.replace("heads: 2", "heads: 3"))
+
+
+def test_empty_and_binary_files(tmp_path: Path) -> None:
+    assert "the file is empty" in recipe(tmp_path, "")
+    (tmp_path / "images/x.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="cannot be read"):
+        read(tmp_path, "x")
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden"])
+def test_image_names_are_no_paths(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="not the name of a recipe"):
+        read(tmp_path, name)
+
+
+def test_missing_recipe_names_the_nearest(root: Path) -> None:
+    with pytest.raises(UserError, match="did you mean tales"):
+        read(root, "tale")

@@ -1,0 +1,108 @@
+"""Blobs, results, the stat cache, keys."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolchain.digest import StatCache
+from toolchain.files import atomic, read_json
+from toolchain.key import canonical, differences, key_of
+from toolchain.store import CorruptBlob, Output, Result, Store
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(),
+                    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4))
+
+
+@given(st.dictionaries(st.text(), JSON))
+def test_key_ignores_the_order_of_fields(fields: dict[str, object]) -> None:
+    assert key_of(fields) == key_of(dict(reversed(list(fields.items()))))
+
+
+def test_key_is_the_sha256_of_canonical_json() -> None:
+    fields = {"b": [1, "é"], "a": None}
+    assert canonical(fields) == '{"a":null,"b":[1,"é"]}'.encode()
+    assert key_of(fields) == hashlib.sha256(canonical(fields)).hexdigest()
+
+
+def test_differences_name_nested_fields() -> None:
+    old = {"inputs": {"a.c": "1", "b.c": "2"}, "argv": ["x"]}
+    new = {"inputs": {"a.c": "9", "c.c": "3"}, "argv": ["x"]}
+    assert differences(old, new) == [("inputs.a.c", "1", "9"), ("inputs.b.c", "2", None), ("inputs.c.c", None, "3")]
+
+
+def test_blob_round_trip_and_corruption(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    made = tmp_path / "made"
+    made.write_bytes(b"hello")
+    digest = store.add(made)
+    assert not made.exists()
+    output = Output("x/y", digest, 5, True)
+    store.restore(output, tmp_path / "x/y")
+    assert (tmp_path / "x/y").read_bytes() == b"hello"
+    assert (tmp_path / "x/y").stat().st_mode & 0o777 == 0o755
+    blob = store.blob(digest)
+    blob.chmod(0o644)
+    blob.write_bytes(b"hellO")
+    with pytest.raises(CorruptBlob):
+        store.restore(output, tmp_path / "z")
+    assert not (tmp_path / "z").exists()
+    assert not blob.exists()
+
+
+def test_result_round_trip(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    result = Result("ab" * 32, "train", (Output("w", "cd" * 32, 4, False),), 1.5, "host")
+    assert store.result(result.key) is None
+    store.put(result)
+    assert store.result(result.key) == result
+    assert store.drop(result.key) and not store.drop(result.key)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"outputs": 3}', '{"outputs": [{"path": 1}], "stage": "x"}', "\xff"])
+def test_damaged_record_is_a_miss(tmp_path: Path, text: str) -> None:
+    store = Store(tmp_path)
+    key = "ab" * 32
+    path = tmp_path / "ac" / "ab" / key
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text.encode("latin-1"))
+    assert store.result(key) is None
+
+
+def test_stat_cache_does_not_trust_young_files(tmp_path: Path) -> None:
+    file, cache = tmp_path / "f", StatCache(tmp_path / "cache.json")
+    file.write_text("one")
+    first = cache.digest(file)
+    file.write_text("two")  # same size, and quite possibly the same clock tick
+    assert cache.digest(file) != first
+
+
+def test_stat_cache_reads_settled_files_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, cache = tmp_path / "f", StatCache(tmp_path / "cache.json")
+    file.write_text("one")
+    now = time.time_ns()
+    monkeypatch.setattr("toolchain.digest.time.time_ns", lambda: now + 10**10)
+    first = cache.digest(file)
+    cache.save()
+    monkeypatch.setattr("toolchain.digest.sha256", lambda path: pytest.fail("read again"))
+    assert StatCache(tmp_path / "cache.json").digest(file) == first
+    os.utime(file, ns=(0, 0))  # ctime moves even when somebody sets the mtime back
+    with pytest.raises(pytest.fail.Exception):
+        StatCache(tmp_path / "cache.json").digest(file)
+
+
+def test_atomic_leaves_nothing_behind(tmp_path: Path) -> None:
+    target = tmp_path / "t"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), atomic(target) as out:
+        out.write(b"half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["t"]
+    assert read_json(target) is None

@@ -1,0 +1,30 @@
+"""`./doit boot`: brings the image up to date and boots it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolchain.apt import install_missing
+from toolchain.commands import IngotCommand
+from toolchain.plugin import Session
+from toolchain.qemu.options import VARIABLES
+
+
+class Boot(IngotCommand):
+    """QEMU around the built image; a prompt makes it a scripted boot."""
+
+    name = "boot"
+    doc_purpose = "bring an image up to date and boot it in QEMU"
+    doc_usage = "[image=NAME] [" + "] [".join(f"{name}=..." for name in VARIABLES) + "]"
+    doc_description = "\n".join(f"{name}= {text}" for name, text in VARIABLES.items())
+
+    def go(self, current: Session, names: list[str]) -> int:
+        """QEMU's fate as toolchain/qemu tells it."""
+        self.bring(["image"])
+        install_missing(current.ui, ("boot",))
+        from toolchain import qemu
+
+        image = current.get("image", "tales")
+        folder = Path("build") / image
+        options = qemu.parse(current.given, folder / f"{image}.img")
+        return qemu.boot(options, say=current.ui.say, boot_json=folder / "boot.json")

@@ -1,0 +1,35 @@
+"""`./doit generate prompt="…"`: the engine on this machine, without UEFI."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from toolchain.commands import IngotCommand
+from toolchain.errors import UserError
+from toolchain.plugin import Session
+
+# boot's variable -> the host program's flag; the order is boot's too
+FLAGS = {"temp": "-t", "top_p": "-p", "top_k": "--top-k", "seed": "-s", "tokens": "--tokens", "prompt": "-i"}
+DEFAULTS = {"tokens": "256", "seed": "1"}
+
+
+class Generate(IngotCommand):
+    """Runs build/host/ingot on the image's model; stdout is the text and nothing else."""
+
+    name = "generate"
+    doc_purpose = "let the model continue a prompt on this machine, without UEFI"
+    doc_usage = 'prompt="..." [image=NAME] [tokens=N] [seed=N] [temp=F] [top_k=N] [top_p=F]'
+
+    def go(self, current: Session, names: list[str]) -> int:
+        """Same variables, same text as a scripted boot."""
+        if "prompt" not in current.given:
+            raise UserError("generate needs a prompt", 'generate prompt="Once upon a time"')
+        self.bring(["export", "host"])
+        words = {**DEFAULTS, **current.given}
+        argv = [str(Path("build/host/ingot")), str(Path("build") / current.get("image", "tales") / "model.gguf")]
+        for name, flag in FLAGS.items():
+            if name in words:
+                argv += [flag, words[name]]
+        return subprocess.run(argv, env={**os.environ, "LC_ALL": "C.UTF-8"}, check=False).returncode

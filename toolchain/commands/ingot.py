@@ -1,0 +1,8 @@
+"""The variables that ingot's own commands know; dodo.py tells the session, which refuses all others."""
+
+from __future__ import annotations
+
+from toolchain.commands.test import VARIABLES as TEST
+from toolchain.qemu.options import VARIABLES as BOOT
+
+VARIABLES = {**BOOT, **TEST}

@@ -1,0 +1,37 @@
+"""`./doit test`: the test-suite, on all cores."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from toolchain.apt import install_missing
+from toolchain.commands import IngotCommand
+from toolchain.extras import ensure
+from toolchain.plugin import Session
+
+VARIABLES = {
+    "slow": "1 adds the tests marked slow",
+    "k": "only the tests whose names match (pytest -k)",
+}
+
+
+class Test(IngotCommand):
+    """pytest in this checkout's .venv."""
+
+    name = "test"
+    doc_purpose = "run the test-suite"
+    doc_usage = "[PATH ...] [slow=1] [k=EXPRESSION]"
+    takes_names = True
+
+    def go(self, current: Session, names: list[str]) -> int:
+        """pytest's own output and exit status."""
+        install_missing(current.ui, ("build", "boot", "test"))
+        ensure("pytest", current.ui)
+        argv = [sys.executable, "-m", "pytest", "-n", str(os.cpu_count() or 1), "--dist", "worksteal"]
+        if current.get("slow", "0") in ("", "0"):
+            argv += ["-m", "not slow"]
+        if "k" in current.given:
+            argv += ["-k", current.given["k"]]
+        return subprocess.run([*argv, *names], check=False).returncode

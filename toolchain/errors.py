@@ -1,0 +1,21 @@
+"""The one error that a user is meant to read."""
+
+from __future__ import annotations
+
+from doit.exceptions import InvalidDodoFile
+
+
+class UserError(InvalidDodoFile):
+    """`what` says what went wrong and where, `hint` what to do about it; one line each.
+
+    A kind of InvalidDodoFile, so that doit itself prints it without a traceback when it is raised
+    while dodo.py is loaded.
+    """
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what}\nhint: {self.hint}" if self.hint else self.what

@@ -1,0 +1,53 @@
+"""The programs that run now, so that Ctrl-C and SIGTERM leave none behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+_running: set[subprocess.Popen[Any]] = set()
+_lock = threading.Lock()
+GRACE = 5.0  # seconds that a trainer has for its checkpoint
+
+
+@contextlib.contextmanager
+def watched(child: subprocess.Popen[Any]) -> Iterator[None]:
+    """Counts `child`, which leads its own process group, as running; ends it if the block fails."""
+    with _lock:
+        _running.add(child)
+    try:
+        yield
+    except BaseException:
+        _end([child])
+        raise
+    finally:
+        with _lock:
+            _running.discard(child)
+
+
+def end_all() -> None:
+    """Ends every child that still runs."""
+    with _lock:
+        children = list(_running)
+    _end(children)
+
+
+def _end(children: list[subprocess.Popen[Any]]) -> None:
+    """Asks each process group to stop, then makes it."""
+    for child in children:
+        _signal(child, signal.SIGTERM)
+    for child in children:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(GRACE)
+        _signal(child, signal.SIGKILL)
+        child.wait()
+
+
+def _signal(child: subprocess.Popen[Any], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)

@@ -1,0 +1,181 @@
+"""Stages as doit tasks. One Session a process holds the graph that dodo.py declares."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from toolchain import variables
+from toolchain.errors import UserError
+from toolchain.executors import choose
+from toolchain.graph import Graph
+from toolchain.stage import Download, Ref, Stage
+from toolchain.store import Store, default_folder
+from toolchain.ui import Ui, debugging
+
+# What dodo.py gives doit: our reporter; threads (a stage is a child process anyway); one database that
+# two builds may have open at once. It never decides freshness: each stage's `uptodate` does.
+DOIT_CONFIG = {
+    "reporter": "ingot",
+    "par_type": "thread",
+    "verbosity": 2,
+    "backend": "memory",
+}
+
+
+class Session:
+    """The graph of this run, the variables it was given, and what follows from them."""
+
+    def __init__(self, root: Path, given: Mapping[str, str]) -> None:
+        self.root = root
+        self.given = dict(given)
+        self.debug = debugging(self.given)
+        self.ui = Ui()
+        self.known: dict[str, str] = dict(variables.COMMON)
+        self.finishers: list[Callable[[], None]] = []
+        self.graph = Graph(root, Store(default_folder()), choose(given.get("toolchain", "auto")), self.ui, self._fetch,
+                           self._prepare)
+        self.preparers: list[Callable[[Ui], None]] = []
+
+    def is_stage(self, name: str) -> bool:
+        """Whether a doit task is one of our stages."""
+        return name in self.graph.stages
+
+    def get(self, name: str, default: str) -> str:
+        """The value of a variable of the command line."""
+        return self.given.get(name, default)
+
+    def finish(self) -> None:
+        """Called when doit has run its tasks, well or not."""
+        for finisher in self.finishers:
+            finisher()
+        self.graph.save()
+
+    @property
+    def version(self) -> str:
+        """The version of this project."""
+        from toolchain import __version__
+
+        return __version__
+
+    @property
+    def command(self) -> str:
+        """The word of the command line that names a command, if there is one."""
+        words = [word for word in sys.argv[1:] if word and not word.startswith("-") and "=" not in word]
+        return words[0] if words else "run"
+
+    @staticmethod
+    def summary(target: str) -> Callable[[Path], Any]:
+        """`module:function`, imported when it is first called: a build that is up to date never needs it."""
+
+        def call(folder: Path) -> Any:
+            module, _, function = target.partition(":")
+            return getattr(importlib.import_module(module), function)(folder)
+
+        return call
+
+    def _prepare(self) -> None:
+        while self.preparers:
+            self.preparers.pop()(self.ui)
+
+    def _fetch(self, download: Download, dest: Path, progress: Callable[[int, int | None], None]) -> None:
+        from toolchain.download import fetch
+
+        data_dir = self.given.get("data_dir")
+        if data_dir is not None and not Path(data_dir).is_dir():
+            raise UserError(f"data_dir={data_dir} is not a folder", "name the folder that holds the files")
+        fetch(download.urls, download.sha256, dest, size=download.size, name=download.name,
+              data_dir=Path(data_dir) if data_dir is not None else None, progress=progress)
+
+
+_current: Session | None = None
+
+
+def session() -> Session:
+    """The session of this process; made on first use, for the project in the current folder."""
+    global _current
+    if _current is None:
+        _current = Session(Path(os.getcwd()), variables.from_command_line())
+    return _current
+
+
+def stage(
+    name: str,
+    *,
+    argv: Iterable[str] = (),
+    inputs: Iterable[str] | Mapping[str, str | Ref] = (),
+    outputs: Iterable[str],
+    folder: str | Path = "build",
+    params: Mapping[str, Any] | None = None,
+    tools: Iterable[str] = (),
+    scratch: bool = False,
+    notes: Iterable[str] = (),
+    download: Download | None = None,
+    summary: Callable[[Path], Any] | None = None,
+    doc: str = "",
+) -> Stage:
+    """Declares a stage of this project; `made["file"]` is then an input for another.
+
+    A list of inputs means source files at their own paths; a mapping gives path in the work folder ->
+    source file or another stage's output. `name` is the doit task; `group:name` makes a subtask.
+    """
+    current = session()
+    table = dict(inputs) if isinstance(inputs, Mapping) else {path: path for path in inputs}
+    return current.graph.add(Stage(
+        name=name, folder=Path(folder), outputs=tuple(outputs), argv=tuple(argv), inputs=table, params=params or {},
+        tools=tuple(tools), scratch=scratch, notes=tuple(notes), download=download, summary=summary, doc=doc))
+
+
+def tasks() -> Iterator[dict[str, Any]]:
+    """The doit tasks of all declared stages: `def task_stages(): return tasks()`."""
+    stages = list(session().graph.stages.values())
+    groups = dict.fromkeys(one.name.partition(":")[0] for one in stages if ":" in one.name)
+    for group in groups:
+        yield {"basename": group, "name": None, "doc": f"all stages {group}:…"}
+    for one in stages:
+        yield _task(one)
+
+
+def _task(one: Stage) -> dict[str, Any]:
+    group, _, name = one.name.partition(":")
+    task: dict[str, Any] = {
+        "basename": group,
+        "actions": [(_bring, [one])],
+        "targets": [str(target) for target in one.targets()],
+        "task_dep": [up.name for up in one.upstream()],
+        "uptodate": [(_fresh, [one])],
+        "clean": [(_clean, [one])],
+        "doc": one.doc or None,
+    }
+    if name:
+        task["name"] = name
+    return task
+
+
+def _fresh(one: Stage) -> bool:
+    """doit's `uptodate`: looks, and changes nothing (doit asks under `list` and `info` too)."""
+    return session().graph.standing(one).state == "fresh"
+
+
+def _bring(one: Stage) -> Any:
+    """doit's action: an error is returned, so that doit reports it as a failed task."""
+    from doit.exceptions import TaskFailed
+
+    try:
+        session().graph.bring(one)
+    except UserError as exc:
+        return TaskFailed(str(exc), exc)
+    return True
+
+
+def _clean(one: Stage, dryrun: bool) -> None:
+    """doit's `clean`: removes what was put into build/; the store keeps its copy."""
+    for target in (*one.targets(), *(one.folder / note for note in one.notes)):
+        if target.is_file():
+            print(f"{one.name} - removing file '{target}'")
+            if not dryrun:
+                target.unlink()

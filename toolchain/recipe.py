@@ -1,0 +1,122 @@
+"""The recipe: images/NAME.yaml, one image from corpus to boot."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from toolchain.errors import UserError
+from toolchain.schema import Field, Schema, load
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Where the text comes from: a generator of this project, or a pinned download."""
+
+    generator: str | None
+    seed: int
+    bytes: int
+    file: str | None
+    urls: tuple[str, ...]
+    sha256: str | None
+    size: int | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """The shape of the network."""
+
+    architecture: str
+    layers: int
+    heads: int
+    width: int
+    context: int
+
+
+@dataclass(frozen=True)
+class Train:
+    """How it is trained."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+    warmup: int
+    weight_decay: float
+    seed: int
+    log_every: int
+    evaluate_every: int
+    sample_every: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole recipe, checked."""
+
+    name: str
+    title: str
+    dataset: Dataset
+    tokenizer: str
+    split: float
+    model: Model
+    train: Train
+
+    def parameters(self) -> dict[str, Any]:
+        """Everything that the recipe says, for the manifest."""
+        return asdict(self)
+
+
+_DATASET: Schema = {
+    "generator": Field(str, optional=True, choices=("tales",)),
+    "seed": Field(int, 1, 0, 2**63 - 1),
+    "bytes": Field(int, 4_000_000, 2_000, 1_000_000_000),
+    "file": Field(str, optional=True, pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*"),
+    "urls": Field("list", ()),
+    "sha256": Field(str, optional=True, pattern=r"[0-9a-f]{64}"),
+    "size": Field(int, optional=True, least=1),
+}
+_MODEL: Schema = {
+    "architecture": Field(str, choices=("gpt2",)),
+    "layers": Field(int, least=1, most=64),
+    "heads": Field(int, least=1, most=256),
+    "width": Field(int, least=8, most=4096),
+    "context": Field(int, least=8, most=8192),
+}
+_TRAIN: Schema = {
+    "steps": Field(int, least=1, most=10_000_000),
+    "batch": Field(int, least=1, most=4096),
+    "learning_rate": Field(float, 0.003, 1e-8, 1.0),
+    "warmup": Field(int, 100, 0),
+    "weight_decay": Field(float, 0.1, 0.0, 10.0),
+    "seed": Field(int, 1, 0, 2**63 - 1),
+    "log_every": Field(int, 10, 1),
+    "evaluate_every": Field(int, 500, 1),
+    "sample_every": Field(int, 1000, 1),
+}
+_RECIPE: Schema = {
+    "title": Field(str),
+    "dataset": Field(_DATASET),
+    "tokenizer": Field(str, "bytes", choices=("bytes",)),
+    "split": Field(float, 0.9, 0.01, 0.99),
+    "model": Field(_MODEL),
+    "train": Field(_TRAIN),
+}
+
+
+def read(root: Path, name: str) -> Recipe:
+    """The recipe images/NAME.yaml; UserError with file, line and hint where it is wrong."""
+    path = Path("images") / f"{name}.yaml"
+    if not name or "/" in name or name.startswith("."):
+        raise UserError(f"image={name} is not the name of a recipe", "it is the NAME of a file images/NAME.yaml")
+    raw = load(root / path if root != Path.cwd() else path, _RECIPE)
+    dataset, model = raw["dataset"], raw["model"]
+    if (dataset["generator"] is None) == (dataset["sha256"] is None):
+        raise UserError(f"{path}: dataset must have either generator or sha256",
+                        "generator: tales, or file, urls and sha256 of a download")
+    if dataset["sha256"] is not None and dataset["file"] is None:
+        raise UserError(f"{path}: dataset.file is missing", "it is the name of the file that is downloaded")
+    if model["width"] % model["heads"]:
+        raise UserError(f"{path}: model.width {model['width']} is not a multiple of model.heads {model['heads']}",
+                        "each head takes width / heads values")
+    return Recipe(name, raw["title"], Dataset(**{**dataset, "urls": tuple(dataset["urls"])}), raw["tokenizer"],
+                  raw["split"], Model(**model), Train(**raw["train"]))

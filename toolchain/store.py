@@ -1,0 +1,168 @@
+"""The content-addressed store: `cas/` blobs by sha256, `ac/` key -> result.
+
+A result is written only after all its blobs are; everything is written under a temporary name and
+renamed, so a reader sees a whole file or none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from toolchain.digest import StatCache, sha256
+from toolchain.files import atomic, copy, flock, read_json, remove_tree, write_json
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file of a result: its path in the stage's folder, content and mode."""
+
+    path: str
+    sha256: str
+    size: int
+    executable: bool
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a stage gave for one key."""
+
+    key: str
+    stage: str
+    outputs: tuple[Output, ...]
+    seconds: float
+    executor: str
+
+    def output(self, path: str) -> Output:
+        """The output at `path`; KeyError where the stage has no such output."""
+        for output in self.outputs:
+            if output.path == path:
+                return output
+        raise KeyError(path)
+
+
+class CorruptBlob(Exception):
+    """A blob is missing or does not hold the bytes of its name; it has been removed."""
+
+
+def default_folder() -> Path:
+    """`$XDG_CACHE_HOME/ingot`, else `~/.cache/ingot`."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "ingot"
+
+
+class Store:
+    """Results and blobs under one folder; safe to share between processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._stats = StatCache(folder / "stat.json")
+
+    # -- blobs --
+
+    def blob(self, digest: str) -> Path:
+        """Where the blob of this sha256 lies, whether it is there or not."""
+        return self.folder / "cas" / digest[:2] / digest
+
+    def add(self, path: Path) -> str:
+        """Moves a finished file in; returns its sha256. The file is gone from `path` afterwards."""
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        digest = sha256(path)
+        blob = self.blob(digest)
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        os.chmod(path, 0o444)
+        os.replace(path, blob)
+        return digest
+
+    def verified(self, digest: str) -> Path:
+        """The blob's path once its bytes are known to be right; raises CorruptBlob."""
+        blob = self.blob(digest)
+        try:
+            if self._stats.digest(blob) == digest:
+                return blob
+        except FileNotFoundError:
+            raise CorruptBlob(digest) from None
+        with contextlib.suppress(FileNotFoundError):
+            blob.unlink()
+        raise CorruptBlob(digest)
+
+    def restore(self, output: Output, dest: Path) -> None:
+        """Puts one output at `dest`, replacing what is there; raises CorruptBlob."""
+        blob = self.verified(output.sha256)
+        with atomic(dest) as out:
+            copy(blob, out)
+        if output.executable:
+            dest.chmod(0o755)
+
+    # -- results --
+
+    def _record(self, key: str) -> Path:
+        return self.folder / "ac" / key[:2] / key
+
+    def result(self, key: str) -> Result | None:
+        """The result of this key, or None. Its blobs are checked when they are used."""
+        record = read_json(self._record(key))
+        try:
+            outputs = tuple(Output(**output) for output in record["outputs"])
+            return Result(key, str(record["stage"]), outputs, float(record["seconds"]), str(record["executor"]))
+        except (TypeError, KeyError, ValueError):
+            return None
+
+    def put(self, result: Result) -> None:
+        """Stores a result whose blobs are all here already."""
+        write_json(self._record(result.key), asdict(result), durable=True)
+
+    def drop(self, key: str) -> bool:
+        """Forgets the result of this key; tells whether there was one."""
+        try:
+            self._record(key).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    # -- places to work in --
+
+    @contextlib.contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """An empty folder on the store's file system, gone after the block."""
+        (self.folder / "tmp").mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=self.folder / "tmp"))
+        try:
+            yield folder
+        finally:
+            remove_tree(folder)
+
+    def scratch(self, key: str) -> Path:
+        """The scratch folder of this key: kept until its result is stored."""
+        folder = self.folder / "scratch" / key
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def drop_scratch(self, key: str) -> None:
+        """Deletes the scratch folder of this key."""
+        remove_tree(self.folder / "scratch" / key)
+
+    @contextlib.contextmanager
+    def lock(self, key: str) -> Iterator[None]:
+        """Held by the one process that works on this key; the others wait."""
+        path = self.folder / "locks" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            flock(file)
+            yield
+
+    def save(self) -> None:
+        """Keeps what was learnt of the blobs' stats for the next run."""
+        self._stats.save()
+
+
+def fields_of(record: Any) -> dict[str, Any]:
+    """The key's fields in a stage's state record; empty where the record is not one."""
+    fields = record.get("fields") if isinstance(record, dict) else None
+    return fields if isinstance(fields, dict) else {}

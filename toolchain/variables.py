@@ -1,0 +1,35 @@
+"""The `name=value` words of the command line, and what each part of the project knows of them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+from toolchain.errors import UserError
+
+# What every stage and command honours.
+COMMON = {
+    "image": "the recipe: images/NAME.yaml (default: tales)",
+    "toolchain": "how stages are run: auto or host",
+    "data_dir": "a folder that is tried before any download",
+    "debug": "1 prints tracebacks",
+}
+
+
+def from_command_line() -> dict[str, str]:
+    """The variables of this run; empty while doit has not read its command line."""
+    from doit import doit_cmd
+
+    found = doit_cmd._CMDLINE_VARS
+    return dict(found) if found else {}
+
+
+def check(given: Mapping[str, str], known: Iterable[str]) -> None:
+    """Raises UserError for a variable that nobody knows, naming the nearest that somebody does."""
+    names = sorted(set(known))
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]}=? " if near else ""
+            raise UserError(f"no command or stage knows the variable {name}={given[name]}",
+                            f"{hint}known are: {', '.join(names)}")
