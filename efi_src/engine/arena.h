@@ -1,0 +1,43 @@
+/* Working memory: sized by one plan before anything is allocated, then carved, never freed. */
+#ifndef INGOT_ARENA_H
+#define INGOT_ARENA_H
+
+#include "gpt2.h"
+#include "platform.h"
+#include "status.h"
+#include "text.h"
+#include <stddef.h>
+
+/* Bytes of each arena. */
+struct arena_plan {
+    size_t weights; /* the model, used where it lies: not allocated */
+    size_t kv;      /* keys and values of every position */
+    size_t acts;    /* activations of one position */
+    size_t scratch; /* sampling, the tokens in the window, the prompt */
+};
+
+struct arena {
+    char *base;
+    size_t size, used;
+};
+
+/* `scratch`: what the caller will carve from it. E_MEMORY when a size does not fit. */
+enum status arena_plan(struct arena_plan *plan, const struct gpt2_config *config, size_t weights,
+                       size_t scratch, struct error *error);
+
+/* "weights=… kv=… acts=… scratch=… total=…", in bytes; total is what will be allocated. */
+void arena_show(const struct arena_plan *plan, struct text *out);
+
+/* One block of the platform's memory; E_MEMORY names the arena when there is none. */
+enum status arena_open(struct arena *arena, const struct platform *platform, const char *name, size_t bytes,
+                       struct error *error);
+
+/* The next n * size bytes, 64-byte aligned; NULL when the arena is too small. */
+void *arena_take(struct arena *arena, size_t n, size_t size);
+
+/* What arena_take(n, size) uses up; SIZE_MAX when it does not fit. Sums of these saturate by
+ * arena_sum. */
+size_t arena_need(size_t n, size_t size);
+size_t arena_sum(size_t a, size_t b);
+
+#endif

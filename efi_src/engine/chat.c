@@ -1,0 +1,165 @@
+/* The read-eval loop. */
+#include "chat.h"
+#include "commands.h"
+#include "text.h"
+
+enum { STX = 0x02, ETX = 0x03, ENQ = 0x05 };
+
+static void put(void *ctx, const char *text, size_t n) {
+    const struct platform *platform = ((struct chat *)ctx)->host->platform;
+    platform->write(platform->ctx, text, n);
+}
+
+static void put_byte(struct chat *chat, char byte) { put(chat, &byte, 1); }
+
+void chat_say(struct chat *chat, const char *text) {
+    put(chat, text, text_length(text));
+    put_byte(chat, '\n');
+}
+
+void chat_fail(struct chat *chat, const struct error *error) {
+    put(chat, "error: ", 7);
+    chat_say(chat, error->text);
+}
+
+void chat_show_cpu(struct chat *chat) {
+    char buffer[256];
+    struct text line = text_into(buffer, sizeof buffer);
+    text_add(&line, "[cpu] ");
+    text_add(&line, chat->host->cpu);
+    text_add(&line, " kernel=");
+    text_add(&line, chat->host->kernels->name);
+    chat_say(chat, buffer);
+}
+
+void chat_show_model(struct chat *chat) {
+    const struct gpt2_config *c = &chat->model->gpt2.config;
+    char buffer[256];
+    struct text line = text_into(buffer, sizeof buffer);
+    text_add(&line, "[model] name=");
+    text_add(&line, chat->model->name);
+    text_add(&line, " params=");
+    text_add_u64(&line, chat->model->parameters);
+    text_add(&line, " context=");
+    text_add_u64(&line, c->context);
+    text_add(&line, " tokenizer=bytes layers=");
+    text_add_u64(&line, c->layers);
+    text_add(&line, " heads=");
+    text_add_u64(&line, c->heads);
+    text_add(&line, " width=");
+    text_add_u64(&line, c->width);
+    chat_say(chat, buffer);
+    line = text_into(buffer, sizeof buffer);
+    text_add(&line, "[memory] ");
+    arena_show(&chat->plan, &line);
+    chat_say(chat, buffer);
+}
+
+static void show_keys(struct chat *chat) {
+    char buffer[256];
+    struct text line = text_into(buffer, sizeof buffer);
+    text_add(&line, "[keys] Enter sends; Esc or Ctrl-C stops a reply; /help lists commands; /quit leaves");
+    if (chat->host->keys) {
+        text_add(&line, "; ");
+        text_add(&line, chat->host->keys);
+    }
+    chat_say(chat, buffer);
+}
+
+void chat_set_seed(struct chat *chat) {
+    const struct platform *platform = chat->host->platform;
+    if (chat->settings.seed == 0) chat->settings.seed = platform->now_us(platform->ctx) | 1; /* not 0 */
+    chat->session.sampler.rng = chat->settings.seed;
+}
+
+static int stopped(void *ctx) { return input_stopped(&((struct chat *)ctx)->input); }
+
+enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
+    struct sampler *sampler = &chat->session.sampler;
+    struct generate_hooks hooks = {.ctx = chat, .text = put, .stop = stopped};
+    struct generate_result result;
+    struct error error;
+    size_t count;
+    enum status status = tokenizer_encode(&chat->model->tokenizer, prompt, n, chat->tokens, CHAT_LINE_MAX,
+                                          &count, &error);
+    if (status != OK) {
+        chat_fail(chat, &error);
+        return status;
+    }
+    sampler->temp = chat->settings.temp;
+    sampler->top_p = chat->settings.top_p;
+    sampler->top_k = chat->settings.top_k;
+    if (chat->script) put_byte(chat, STX);
+    status = generate(&chat->session, chat->host->platform, chat->tokens, count, chat->settings.max_tokens,
+                      &hooks, &result, &error);
+    if (chat->script) put_byte(chat, ETX);
+    put_byte(chat, '\n');
+    if (status == E_STOPPED) chat_say(chat, "[stopped]");
+    else if (status != OK) chat_fail(chat, &error);
+    if (chat->stats) {
+        char buffer[128];
+        struct text line = text_into(buffer, sizeof buffer);
+        text_add(&line, "[stats] ");
+        generate_show(&result, &line);
+        chat_say(chat, buffer);
+    }
+    return status;
+}
+
+/* Working memory, by the plan. */
+static enum status prepare(struct chat *chat, const struct chat_host *host, const struct model *model,
+                           struct error *error) {
+    const struct platform *platform = host->platform;
+    const struct gpt2_config *config = &model->gpt2.config;
+    struct arena kv, acts, scratch;
+    size_t needed = arena_sum(session_scratch(config), arena_need(CHAT_LINE_MAX, sizeof(uint32_t)));
+    needed = arena_sum(needed, arena_need(CHAT_LINE_MAX, 1));
+    *chat = (struct chat){.host = host, .model = model, .settings = host->settings, .stats = 1};
+    enum status status = arena_plan(&chat->plan, config, (size_t)model->weight_bytes, needed, error);
+    if (status != OK) return status;
+    chat_show_cpu(chat);
+    chat_show_model(chat);
+    status = arena_open(&kv, platform, "kv", chat->plan.kv, error);
+    if (status == OK) status = arena_open(&acts, platform, "acts", chat->plan.acts, error);
+    if (status == OK) status = arena_open(&scratch, platform, "scratch", chat->plan.scratch, error);
+    if (status == OK)
+        status = session_open(&chat->session, model, host->kernels, &kv, &acts, &scratch, error);
+    if (status != OK) return status;
+    chat->tokens = arena_take(&scratch, CHAT_LINE_MAX, sizeof(uint32_t));
+    chat->line.line = arena_take(&scratch, CHAT_LINE_MAX, 1);
+    chat->line.size = CHAT_LINE_MAX;
+    chat->line.platform = chat->input.platform = platform;
+    chat_set_seed(chat);
+    return OK;
+}
+
+/* The next line; LINE_END when there is none. */
+static enum line_event read_line(struct chat *chat) {
+    lineedit_start(&chat->line);
+    if (chat->script) put_byte(chat, ENQ);
+    else put(chat, "\n> ", 3);
+    for (;;) {
+        int byte = input_next(&chat->input);
+        if (byte == PLATFORM_END) return chat->line.used > 0 ? LINE_READY : LINE_END;
+        enum line_event event = lineedit_push(&chat->line, (uint8_t)byte);
+        if (event != LINE_MORE) return event;
+    }
+}
+
+static void answer(struct chat *chat) {
+    const char *line = chat->line.line;
+    size_t n = chat->line.used;
+    if (chat->line.too_long && chat->script) chat_say(chat, "error: a line of more than 16384 bytes");
+    else if (n >= 2 && line[0] == '/' && line[1] == '/') chat_reply(chat, line + 1, n - 1);
+    else if (n >= 1 && line[0] == '/') command_run(chat, line, n);
+    else if (n >= 1 || chat->script) chat_reply(chat, line, n);
+}
+
+enum status chat_run(const struct chat_host *host, const struct model *model, struct error *error) {
+    struct chat chat;
+    enum status status = prepare(&chat, host, model, error);
+    if (status != OK) return status;
+    show_keys(&chat);
+    while (!chat.quit && read_line(&chat) == LINE_READY) answer(&chat);
+    return OK;
+}

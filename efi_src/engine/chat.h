@@ -1,0 +1,29 @@
+/* The read-eval loop of the EFI program and of `ingot --chat`: reads a line, runs a command or lets
+ * the model continue it, until /quit or the end of input. */
+#ifndef INGOT_CHAT_H
+#define INGOT_CHAT_H
+
+#include "../kernels/kernels.h"
+#include "model.h"
+#include "platform.h"
+#include "settings.h"
+#include "status.h"
+
+struct chat_host {
+    const struct platform *platform;
+    const struct kernels *kernels; /* the table to compute with */
+    const char *cpu;               /* for [cpu] and /cpu: "vendor=AuthenticAMD features=sse2,avx" */
+    const char *keys;              /* for [keys]: what leaves this host; NULL: /quit alone */
+    struct settings settings;      /* to begin with: settings_default() */
+};
+
+/* Prints the banner lines [cpu], [memory], [model] and [keys], allocates once through the platform
+ * and talks until /quit, Ctrl-D on an empty line or the end of input (OK). E_MEMORY when the
+ * model's working memory cannot be had. Everything that goes wrong later is printed as a line
+ * `error: …` and the prompt comes back.
+ *
+ * The prompt is "\n> ". After /script it is ENQ (0x05), input is not echoed, LF is a literal newline
+ * (CR submits), and a reply's text stands between STX (0x02) and ETX (0x03). */
+enum status chat_run(const struct chat_host *host, const struct model *model, struct error *error);
+
+#endif

@@ -1,0 +1,41 @@
+/* The commands of the chat loop: lines that start with '/'. */
+#ifndef INGOT_COMMANDS_H
+#define INGOT_COMMANDS_H
+
+#include "arena.h"
+#include "chat.h"
+#include "generate.h"
+#include "input.h"
+#include "lineedit.h"
+#include "settings.h"
+
+#define CHAT_LINE_MAX 16384
+
+/* What a command may look at and change. */
+struct chat {
+    const struct chat_host *host;
+    const struct model *model;
+    struct settings settings;
+    struct arena_plan plan;
+    struct session session;
+    struct input input;
+    struct lineedit line;
+    uint32_t *tokens; /* (CHAT_LINE_MAX): of the prompt */
+    int stats;        /* show [stats] after a reply */
+    int script;       /* framing for programs */
+    int quit;
+};
+
+/* Runs the command in the n bytes at `line` ("/temp 0.8"), by its exact name. What it has to say, a
+ * line `error: …` for one that does not exist or is misused included, is printed. */
+void command_run(struct chat *chat, const char *line, size_t n);
+
+/* What commands use of chat.c. */
+void chat_say(struct chat *chat, const char *text);               /* a line */
+void chat_fail(struct chat *chat, const struct error *error);     /* a line `error: …` */
+void chat_show_cpu(struct chat *chat);                            /* the line [cpu] */
+void chat_show_model(struct chat *chat);                          /* the lines [model] and [memory] */
+void chat_set_seed(struct chat *chat);                            /* starts the random numbers anew */
+enum status chat_reply(struct chat *chat, const char *prompt, size_t n); /* prints a reply; E_STOPPED */
+
+#endif

@@ -1,0 +1,81 @@
+"""Compiles the C sources for tests, with the project's flags: once for all workers of a test run."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import subprocess
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+SOURCES = Path(__file__).resolve().parent.parent / "efi_src"
+
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wvla"]
+ARITHMETIC = ["-std=c11", "-O2", "-ffp-contract=off", "-fno-math-errno"]
+CORE = [*ARITHMETIC, "-ffreestanding", "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fpic",
+        "-fvisibility=hidden", "-fshort-wchar", "-mno-red-zone", "-fno-strict-aliasing", *WARNINGS]
+HOST = [*ARITHMETIC, "-D_GNU_SOURCE", "-pthread", *WARNINGS]
+EFI = [*CORE, "-I/usr/include/efi", "-I/usr/include/efi/x86_64", "-DGNU_EFI_USE_MS_ABI",
+       "-maccumulate-outgoing-args", '-DINGOT_VERSION="test"']
+WIDE = {"avx2.c": ["-mavx2"], "avx512.c": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"]}
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"]
+
+
+def flags_of(source: Path) -> list[str]:
+    """What the graph compiles this file with."""
+    if source.parent.name in ("engine", "kernels"):
+        return [*CORE, *WIDE.get(source.name, [])]
+    return EFI if source.parent.name == "uefi" else HOST
+
+
+def build_objects(folder: Path, parts: Sequence[str], extra: Sequence[str] = (),
+                  more: Sequence[Path] = ()) -> list[Path]:
+    """Compiles every .c file of these folders of efi_src/, and the files in `more`, into `folder`.
+
+    `extra` flags come last, so they win: `-fvisibility=default` for a library that ctypes reads.
+    """
+    sources = [*(source for part in parts for source in sorted((SOURCES / part).glob("*.c"))), *more]
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def compile_one(source: Path) -> Path:
+        target = folder / f"{source.parent.name}_{source.stem}.o"
+        run(["gcc", *flags_of(source), f"-I{SOURCES}", *extra, "-c", str(source), "-o", str(target)])
+        return target
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(compile_one, sources))
+
+
+def run(command: list[str]) -> None:
+    """Fails with what the compiler said."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+
+
+def build(factory: pytest.TempPathFactory, name: str, parts: Sequence[str], extra: Sequence[str] = (),
+          more: Sequence[Path] = (), link: Sequence[str] = ()) -> Path:
+    """The program (or with `-shared` in `link` the library) `name` of these parts.
+
+    Lies in a folder that the workers of one run share; the first to ask compiles, the others wait.
+    """
+    key = hashlib.sha256(repr((name, parts, extra, more, link)).encode()).hexdigest()[:12]
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"c-{key}"
+    folder.mkdir(exist_ok=True)
+    target = folder / name
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            objects = build_objects(folder, parts, extra, more)
+            run(["gcc", "-pthread", *extra, *map(str, objects), *link, "-o", str(target) + ".new"])
+            Path(str(target) + ".new").rename(target)
+    return target
+
+
+def host_program(factory: pytest.TempPathFactory) -> Path:
+    """build/host/ingot, made for tests."""
+    return build(factory, "ingot", ("engine", "kernels", "host"))

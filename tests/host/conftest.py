@@ -1,0 +1,43 @@
+"""The host program, and a small model to run."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import cbuild
+from tests.engine import models
+
+SHAPE = models.Shape()
+TENSORS = models.random_tensors(SHAPE)
+
+Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture(scope="session")
+def ingot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The host program."""
+    return cbuild.host_program(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model with a context of 16 tokens; of its 256 tokens, 0 ends a text."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.gguf"
+    path.write_bytes(models.model_bytes(SHAPE, TENSORS))
+    return path
+
+
+@pytest.fixture(scope="session")
+def run(ingot: Path) -> Run:
+    """`run(MODEL, *flags, stdin=b"", status=0)`: the host program to its end."""
+
+    def start(*words: str | Path, stdin: bytes = b"", status: int = 0) -> subprocess.CompletedProcess[bytes]:
+        done = subprocess.run([ingot, *words], input=stdin, capture_output=True, timeout=120)
+        assert done.returncode == status, done.stderr.decode()
+        return done
+
+    return start

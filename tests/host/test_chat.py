@@ -1,0 +1,266 @@
+"""`ingot --chat`: the loop that the EFI program runs, over pipes and over a terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.engine import models
+from tests.host.conftest import SHAPE, TENSORS, Run
+
+STX, ETX, ENQ = b"\x02", b"\x03", b"\x05"
+
+Talk = Callable[..., list[bytes]]
+
+
+@pytest.fixture
+def talk(run: Run, tiny: Path) -> Talk:
+    """What is said after each line of input: the banner first, then one part for each prompt."""
+
+    def parts(typed: bytes, *words: str) -> list[bytes]:
+        return run(tiny, "--chat", "-t", "0", "--tokens", "5", "-s", "1", *words, stdin=typed).stdout.split(b"\n> ")
+
+    return parts
+
+
+def reply(run: Run, model: Path, prompt: str, *words: str) -> bytes:
+    """The text that the program prints without a chat."""
+    return run(model, "-i", prompt, "-t", "0", "--tokens", "5", *words).stdout
+
+
+def test_banner(talk: Talk) -> None:
+    lines = talk(b"")[0].decode().splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["[cpu]", "[model]", "[memory]", "[keys]"]
+    assert re.fullmatch(r"\[cpu\] vendor=\w+ features=sse2[\w,]* kernel=(scalar|sse2|avx2|avx512)", lines[0])
+    params = sum(tensor.size for tensor in TENSORS.values())
+    assert lines[1].startswith(f"[model] name=tiny params={params} context=16 tokenizer=bytes ")
+    kv = 2 * SHAPE.layers * SHAPE.context * SHAPE.width * 4
+    assert f"weights={params * 4} kv={kv} " in lines[2]
+    assert "/quit" in lines[3]
+
+
+def test_reply_is_prompt_and_continuation(talk: Talk, run: Run, tiny: Path) -> None:
+    parts = talk(b"Once\r")
+    said, stats = parts[1].rsplit(b"[stats] ", 1)
+    assert said == b"Once\n" + reply(run, tiny, "Once") + b"\n"
+    assert re.fullmatch(rb"tokens=5 time_ms=\d+ tok_s=\d+\.\d prompt_tokens=4\n", stats)
+
+
+def test_each_prompt_starts_anew_and_the_seed_goes_on(talk: Talk, run: Run, tiny: Path) -> None:
+    warm = b"/temp 1\r/stats off\r"
+    once = talk(warm + b"/seed 7\rOnce\rOnce\r/seed 7\rOnce\r")
+    first, second, third = once[4], once[5], once[7]
+    assert first == third != second
+    assert first == b"Once\n" + reply(run, tiny, "Once", "-t", "1", "-s", "7") + b"\n"
+
+
+def test_end_of_input_ends_it(talk: Talk) -> None:
+    assert talk(b"/seed")[1] == b"/seedseed=1\n"  # the unfinished line counts
+    assert len(talk(b"\x04ignored")) == 2
+    assert len(talk(b"x\x04\x15/quit\rignored")) == 2  # not on a line that is begun
+
+
+@pytest.mark.parametrize(("typed", "said"), [
+    (b"/temp", b"temp=0\n"), (b"/temp 0.8", b"temp=0.8\n"), (b"/temp  1.5  ", b"temp=1.5\n"),
+    (b"/top_k", b"top_k=0\n"), (b"/top_k 40", b"top_k=40\n"), (b"/top_p", b"top_p=0.9\n"),
+    (b"/top_p 0.05", b"top_p=0.05\n"), (b"/seed 18446744073709551615", b"seed=18446744073709551615\n"),
+    (b"/max_tokens 1000000", b"max_tokens=1000000\n"), (b"/stats", b"stats=on\n"), (b"/stats off", b"stats=off\n"),
+    (b"/temp hot", b"error: temp must be a number from 0 to 100, not hot\n"),
+    (b"/temp 101", b"error: temp must be a number from 0 to 100, not 101\n"),
+    (b"/temp -1", b"error: temp must be a number from 0 to 100, not -1\n"),
+    (b"/temp 0.5 0.6", b"error: temp must be a number from 0 to 100, not 0.5 0.6\n"),
+    (b"/top_p 1.01", b"error: top_p must be a number from 0 to 1, not 1.01\n"),
+    (b"/top_k -1", b"error: top_k must be a whole number from 0 to 1000000, not -1\n"),
+    (b"/max_tokens 0", b"error: max_tokens must be a whole number from 1 to 1000000, not 0\n"),
+    (b"/stats maybe", b"error: stats must be on or off, not: maybe\n"),
+    (b"/quit now", b"error: a command that takes no value: /quit\n"),
+    (b"/tmep", b"error: no command /tmep; nearest: /temp\n"),
+    (b"/tem 0.5", b"error: no command /tem; nearest: /temp\n"),
+    (b"/t", b"error: no command /t; nearest: /temp\n"),
+    (b"/tempo 1", b"error: no command /tempo; nearest: /temp\n"),
+    (b"/TEMP 1", b"error: no command /TEMP; nearest: /temp\n"),
+    (b"/quti", b"error: no command /quti; nearest: /quit\n"),
+    (b"/max_token 3", b"error: no command /max_token; nearest: /max_tokens\n"),
+    (b"/\xc3\xa9", b"error: no command /??; nearest: /cpu\n"),
+])
+def test_commands(talk: Talk, typed: bytes, said: bytes) -> None:
+    parts = talk(typed + b"\r/quit\r")
+    assert parts[1] == typed + b"\n" + said
+    assert len(parts) == 3
+
+
+def test_settings_hold(talk: Talk, run: Run, tiny: Path) -> None:
+    parts = talk(b"/max_tokens 3\r/temp 1\r/top_k 2\r/top_p 1\r/seed 4\r/stats off\rOnce\r")
+    expected = reply(run, tiny, "Once", "--tokens", "3", "-t", "1", "--top-k", "2", "-p", "1", "-s", "4")
+    assert parts[7] == b"Once\n" + expected + b"\n"
+
+
+def test_seed_from_the_clock_is_told(talk: Talk, run: Run, tiny: Path) -> None:
+    parts = talk(b"/stats off\r/temp 1\r/seed 0\rOnce\r")
+    seed = parts[3].split(b"seed=")[1].strip().decode()
+    assert seed != "0"
+    assert parts[4] == b"Once\n" + reply(run, tiny, "Once", "-t", "1", "-s", seed) + b"\n"
+
+
+def test_help_lists_every_command(talk: Talk) -> None:
+    said = talk(b"/help\r/quit\r")[1].decode()
+    for name in ("help", "temp", "top_k", "top_p", "seed", "max_tokens", "stats", "model", "cpu", "clear", "demo",
+                 "quit", "script"):
+        assert re.search(rf"^/{name}\b", said, re.M)
+
+
+def test_model_cpu_and_demo(talk: Talk, run: Run, tiny: Path) -> None:
+    banner, model, cpu, _, demo, _ = talk(b"/model\r/cpu\r/stats off\r/demo\r/quit\r")
+    assert model.split(b"\n", 1)[1].splitlines() == banner.splitlines()[1:3]
+    assert cpu.split(b"\n", 1)[1].splitlines() == banner.splitlines()[:1]
+    assert demo.startswith(b"/demo\n" + reply(run, tiny, "Once upon a time") + b"\nOne day, ")
+
+
+def test_a_slash_for_the_model(talk: Talk, run: Run, tiny: Path) -> None:
+    parts = talk(b"/stats off\r//temp 1\r")
+    assert parts[2] == b"//temp 1\n" + reply(run, tiny, "/temp 1") + b"\n"
+
+
+def test_empty_lines_say_nothing(talk: Talk) -> None:
+    assert talk(b"\r\n\r")[1:] == [b"\n", b"\n", b""]  # CR LF is one end
+
+
+@pytest.mark.parametrize(("typed", "echo", "line"), [
+    (b"Onx\x08ce", b"Onx\b \bce", "Once"),
+    (b"Onx\x7fce", b"Onx\b \bce", "Once"),
+    ("On\u20ac\x7fce".encode(), "On\u20ac\b \bce".encode(), "Once"),
+    ("🙂é\x7f\x7f\x7fOnce".encode(), "🙂é\b \b\b \bOnce".encode(), "Once"),
+    (b"junk\x15Once", b"junk" + b"\b \b" * 4 + b"Once", "Once"),
+    (b"junk\x03Once", b"junk" + b"\b \b" * 4 + b"Once", "Once"),
+    (b"On\x1b[A\x1b[1;5Dc\x1bOPe\x1bxOnce\x1b[3~", b"OnceOnce", "OnceOnce"),
+    (b"\x00\x01O\x02n\tc\x1ae\x7f\xe2", b"Once\b \b", "Onc\udce2"),
+    (b"Onc\xe2\x7fe", b"Once", "Once"),
+])
+def test_line_editing(talk: Talk, run: Run, tiny: Path, typed: bytes, echo: bytes, line: str) -> None:
+    parts = talk(b"/stats off\r" + typed + b"\r")
+    assert parts[2] == echo + b"\n" + reply(run, tiny, line) + b"\n"
+
+
+def test_the_escape_key_alone_eats_nothing(ingot: Path, tiny: Path) -> None:
+    with subprocess.Popen([ingot, tiny, "--chat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdin
+        program.stdin.write(b"\x1b")
+        program.stdin.flush()
+        time.sleep(0.3)  # longer than a sequence may take
+        out = program.communicate(b"/seed 5\r/quit\r")[0]
+    assert b"\n> /seed 5\nseed=5\n" in out
+
+
+def test_a_line_has_an_end(talk: Talk, run: Run, tiny: Path) -> None:
+    """The bell rings for what does not fit; a program gets an error."""
+    long = b"a" * 16384
+    parts = talk(b"/stats off\r/max_tokens 1\r" + long + b"bc\r")
+    assert parts[3].startswith(long + b"\a\a\n" + long)
+    assert talk(b"/script\r" + long + b"bc\r/seed\r")[1].endswith(
+        ENQ + b"error: a line of more than 16384 bytes\n" + ENQ + b"seed=1\n" + ENQ)
+
+
+def test_framing_for_programs(run: Run, tiny: Path) -> None:
+    typed = b"/script\r/stats off\rOnce\nupon\r\r/tmep\r//x\r/quit\r"
+    out = run(tiny, "--chat", "-t", "0", "--tokens", "5", stdin=typed).stdout
+    after = out.split(b"\n> /script\n")[1]
+
+    def framed(prompt: str) -> bytes:
+        return STX + reply(run, tiny, prompt) + ETX + b"\n"
+
+    assert after == ENQ + ENQ.join([b"stats=off\n", framed("Once\nupon"), framed(""),
+                                    b"error: no command /tmep; nearest: /temp\n", framed("/x"), b""])
+
+
+def test_framed_stats(run: Run, tiny: Path) -> None:
+    out = run(tiny, "--chat", "-t", "0", "--tokens", "5", stdin=b"/script\rOnce\r").stdout
+    assert re.search(rb"\x05\x02Once[^\x02\x03\x05]*\x03\n\[stats\] tokens=5 time_ms=\d+ tok_s=\d+\.\d "
+                     rb"prompt_tokens=4\n\x05$", out)
+
+
+def test_framing_cannot_be_broken_by_the_model(run: Run, tmp_path: Path) -> None:
+    """A model that says STX, ETX and ENQ: the engine drops them."""
+    tensors = {name: np.zeros_like(t) for name, t in TENSORS.items()}
+    tensors["output_norm.bias"] += 1
+    tensors["token_embd.weight"][2:6] = 1
+    model = tmp_path / "m.gguf"
+    model.write_bytes(models.model_bytes(SHAPE, tensors))
+    out = run(model, "--chat", "-s", "1", "--tokens", "50", stdin=b"/script\ra\r/quit\r").stdout
+    assert out.split(b"/script\n")[1].startswith(ENQ + STX + b"a" + ETX + b"\n[stats] tokens=50 ")
+
+
+def test_prompt_comes_back_after_an_error(run: Run, tmp_path: Path) -> None:
+    tensors = {**TENSORS, "output_norm.bias": np.full(SHAPE.width, np.nan, np.float32)}
+    model = tmp_path / "nan.gguf"
+    model.write_bytes(models.model_bytes(SHAPE, tensors))
+    parts = run(model, "--chat", stdin=b"Hi\r/seed 3\r/quit\r").stdout.split(b"\n> ")
+    assert parts[1].startswith(b"Hi\nHi\nerror: the model gives a logit that is no finite number\n")
+    assert parts[2] == b"/seed 3\nseed=3\n"
+
+
+@pytest.mark.parametrize("key", [b"\x1b", b"\x03"])
+def test_a_key_stops_the_reply(run: Run, tiny: Path, key: bytes) -> None:
+    out = run(tiny, "--chat", "--tokens", "1000000", stdin=b"Once\r" + key).stdout
+    assert b"\n[stopped]\n[stats] tokens=" in out
+
+
+def test_what_is_typed_after_escape_is_kept(run: Run, tiny: Path) -> None:
+    typed = b"Once\r\x1b/seed 8\r/quit\r"
+    parts = run(tiny, "--chat", "--tokens", "1000000", stdin=typed).stdout.split(b"\n> ")
+    assert b"\n[stopped]\n" in parts[1]
+    assert parts[2] == b"/seed 8\nseed=8\n"
+
+
+def test_type_ahead_survives_a_reply(talk: Talk) -> None:
+    """Keys that do not stop it are for the next line, arrows are nobody's."""
+    parts = talk(b"Once\r\x1b[A/seed 8\r/quit\r")
+    assert b"[stopped]" not in parts[1]
+    assert parts[2] == b"/seed 8\nseed=8\n"
+
+
+@pytest.fixture
+def terminal(ingot: Path, tiny: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The chat on a terminal of its own: the program, and the terminal's other end."""
+    other, own = pty.openpty()
+    program = subprocess.Popen([ingot, tiny, "--chat", "--tokens", "1000000"], stdin=own, stdout=own, stderr=own,
+                               start_new_session=True)
+    os.close(own)
+    yield program, other
+    program.kill()
+    program.wait()
+    os.close(other)
+
+
+def until(fd: int, what: bytes) -> bytes:
+    """Reads the terminal until it says so."""
+    seen, end = b"", time.monotonic() + 30
+    while what not in seen:
+        assert time.monotonic() < end, seen[-400:]
+        if select.select([fd], [], [], 1)[0]:
+            seen += os.read(fd, 65536)
+    return seen
+
+
+def test_on_a_terminal(terminal: tuple[subprocess.Popen[bytes], int]) -> None:
+    program, fd = terminal
+    until(fd, b"> ")
+    cooked = termios.tcgetattr(fd)
+    os.write(fd, b"Onx\x7fce\r")
+    until(fd, b"Onx\b \bce\r\nOnce")
+    os.write(fd, b"\x03")  # stops the reply, not the program
+    assert b"[stopped]" in until(fd, b"\n> ")
+    assert program.poll() is None
+    os.write(fd, b"/quit\r")
+    assert program.wait(30) == 0
+    assert termios.tcgetattr(fd)[3] & termios.ECHO  # as it was before
+    assert not cooked[3] & (termios.ECHO | termios.ICANON | termios.ISIG)
