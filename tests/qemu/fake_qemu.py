@@ -95,7 +95,7 @@ class Program:
                 self.settings[name] = value
                 self.sock.sendall(f"{name}={value}\r\n".encode())
             else:
-                self.reply(line.replace("//", "/"))
+                self.reply(line[1:] if line.startswith("//") else line)
 
     def reply(self, prompt):
         text = f"{prompt} and caf\u00e9 seed={self.settings['seed']}\nend.".encode()

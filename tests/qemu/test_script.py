@@ -29,13 +29,13 @@ def test_stdout_is_the_text_and_boot_json_has_every_field(bed: Bed) -> None:
 
 
 def test_several_prompts_in_one_boot(bed: Bed) -> None:
-    (bed.folder / "list.txt").write_text("One\n\nTwo \n//three\n")
+    (bed.folder / "list.txt").write_text("One\n\nTwo \n/three\n")
     code, out, _ = bed.boot(CHAT, "accel=tcg", "prompts=list.txt")
     assert code == 0
     assert bed.typed == ["/script", "/seed 1", "One", "/seed 1", "Two ", "/seed 1", "//three", "/quit"]
     assert len(bed.starts) == 1
     report = bed.report
-    assert [reply["prompt"] for reply in report["replies"]] == ["One", "Two ", "//three"]
+    assert [reply["prompt"] for reply in report["replies"]] == ["One", "Two ", "/three"]
     assert [reply["text"] for reply in report["replies"]] == [f"{p} and café seed=1\nend." for p in
                                                               ("One", "Two ", "/three")]
     assert out.decode() == report["text"] == "".join(f"{reply['text']}\n" for reply in report["replies"])

@@ -200,9 +200,6 @@ def _prompts(words: Mapping[str, str]) -> tuple[tuple[str, ...] | None, bool]:
 
 def _prompt(text: str, where: str) -> str:
     text = text.replace("\r\n", "\n")
-    if text.startswith("/") and not text.startswith("//"):
-        raise UserError(f"{where}: a prompt cannot start with '/': {text[:40]!r} would be a command",
-                        "settings are variables (temp=, seed=, …); a text that starts with a slash is written with two")
     if any((ch < " " and ch not in "\n\t") or ch == "\x7f" for ch in text):
         raise UserError(f"{where}: the prompt holds a control character",
                         "newline and tab are allowed, others are keys")

@@ -122,7 +122,8 @@ def _ask(chat: Chat, prompt: str, several: bool, show: Callable[[bytes], None]) 
         text.extend(data)
         show(data)
 
-    stats = protocol.fields("\n".join(chat.line(prompt, take)), "stats")
+    typed = "/" + prompt if prompt.startswith("/") else prompt  # a single slash would be a command
+    stats = protocol.fields("\n".join(chat.line(typed, take)), "stats")
     whole = text.decode("utf-8", "replace")
     show(printed(whole, several)[len(whole):].encode())
     try:
