@@ -45,7 +45,7 @@ class Host:
         self._seen: dict[str, str] = {}
 
     def digest(self, tools: tuple[str, ...]) -> str:
-        """sha256 over each tool's name and what it says of its version (or its bytes, for a file); asked once a run."""
+        """sha256 over each tool's name and what it says of its version (or its bytes, for a path); asked once a run."""
         identities = {tool: self._seen.get(tool) or self._identity(tool) for tool in sorted(tools)}
         self._seen.update((tool, found) for tool, found in identities.items() if found != "missing")
         return "host:" + hashlib.sha256(repr(identities).encode()).hexdigest()
@@ -57,6 +57,8 @@ class Host:
             return "missing"  # nothing can be built with it, so no result ever bears this key
         if tool == "python3":
             return sys.version
+        if os.path.isdir(path):
+            return repr([(str(file), sha256(file)) for file in sorted(Path(path).rglob("*")) if file.is_file()])
         stat = os.stat(path)
         mark = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
         if self._known is None:

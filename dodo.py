@@ -1,0 +1,111 @@
+"""The graph: from a text corpus to a disk image that boots straight into a language model.
+
+    dataset -> tokenize -> train -> export -> compile -> link -> image
+
+`./doit list --all` names every stage, `./doit plan` says what would run and why.
+"""
+
+from toolchain import DOIT_CONFIG as PLUGIN
+from toolchain import Download, session, stage, tasks
+from toolchain.apt import install_missing
+from toolchain.cc import EFI, ENGINE, LINUX, objects, outputs, program, same, sources
+from toolchain.commands.ingot import VARIABLES
+from toolchain.locks import after_build
+from toolchain.recipe import read
+from toolchain.variables import check
+
+build = session()
+build.known.update(VARIABLES)
+check(build.given, build.known)
+build.preparers.append(install_missing)
+
+NAME = build.get("image", "tales")
+recipe = read(build.root, NAME)
+data, model, train = recipe.dataset, recipe.model, recipe.train
+HERE = f"build/{NAME}"
+PYTHON = ("model/__init__.py", "model/program.py")  # what every program of model/ imports
+
+# -- the corpus ----------------------------------------------------------------------------------
+
+if data.sha256 is not None:
+    corpus = stage("dataset", folder=HERE, outputs=["corpus.txt"], doc=f"downloads {data.file}",
+                   download=Download(str(data.file), data.urls, data.sha256, data.size))
+else:
+    corpus = stage("dataset", folder=HERE, outputs=["corpus.txt"], doc="writes the stories to learn from",
+                   inputs=sources(*PYTHON, "model/datasets/**/*.py"), tools=["python3"],
+                   argv=["python3", "-m", f"model.datasets.{data.generator}", "--seed", str(data.seed),
+                         "--bytes", str(data.bytes), "--out", "corpus.txt"])
+
+tokens = stage("tokenize", folder=HERE, outputs=["tokens.train.bin", "tokens.val.bin"], tools=["python3"],
+               doc="turns the text into token ids, 90 % to train on and 10 % held out",
+               inputs={"corpus.txt": corpus["corpus.txt"], **same(sources(*PYTHON, "model/tokenizers/*.py"))},
+               argv=["python3", "-m", f"model.tokenizers.{recipe.tokenizer}", "corpus.txt",
+                     "--split", str(recipe.split), "--train", "tokens.train.bin", "--val", "tokens.val.bin"])
+
+# -- the engine's objects, shared by the trainer, the host program and the EFI program --------------
+
+HEADERS = sources("efi_src/engine/*.h", "efi_src/kernels/*.h")
+engine = objects("engine", ENGINE, HEADERS)
+kernels = objects("kernels", ENGINE, HEADERS)
+trainer_objects = objects("train", LINUX, [*HEADERS, *sources("efi_src/train/*.h")])
+host_objects = objects("host", LINUX, [*HEADERS, *sources("efi_src/host/*.h")])
+core = {**outputs(engine.values()), **outputs(kernels.values())}
+
+trainer = program("trainer", "train", {**core, **outputs(trainer_objects.values())}, doc="links the trainer")
+host = program("host", "ingot", {**core, **outputs(host_objects.values())}, doc="links the host program")
+
+# -- the model -----------------------------------------------------------------------------------
+
+weights = stage(
+    "train", folder=HERE, outputs=["weights.bin", "train.jsonl", "samples.txt"], doc="trains the model", scratch=True,
+    notes=["train.times.jsonl"], summary=build.summary("model.summary:table"),
+    inputs={"train": trainer["train"], "tokens.train.bin": tokens["tokens.train.bin"],
+            "tokens.val.bin": tokens["tokens.val.bin"]},
+    argv=["./train", "--train", "tokens.train.bin", "--val", "tokens.val.bin",
+          "--vocab", "256", "--layers", str(model.layers), "--heads", str(model.heads),
+          "--width", str(model.width), "--context", str(model.context),
+          "--steps", str(train.steps), "--batch", str(train.batch), "--lr", str(train.learning_rate),
+          "--warmup", str(train.warmup), "--decay", str(train.weight_decay), "--seed", str(train.seed),
+          "--log-every", str(train.log_every), "--eval-every", str(train.evaluate_every),
+          "--sample-every", str(train.sample_every), "--scratch", "scratch",
+          "--out", "weights.bin", "--log", "train.jsonl", "--samples", "samples.txt"])
+
+exported = stage(
+    "export", folder=HERE, outputs=["model.gguf", "model.f32", "model.h"], tools=["python3"],
+    doc="writes the weights as GGUF, raw fp32 and a C header",
+    inputs={"weights.bin": weights["weights.bin"],
+            **same(sources(*PYTHON, "model/export/*.py"))},
+    argv=["python3", "-m", "model.export", "weights.bin", "--name", NAME, "--tokenizer", recipe.tokenizer,
+          "--gguf", "model.gguf", "--raw", "model.f32", "--header", "model.h"])
+
+# -- the EFI program and the disk -----------------------------------------------------------------
+
+GNU_EFI = ["/usr/lib/crt0-efi-x86_64.o", "/usr/lib/libgnuefi.a", "/usr/lib/elf_x86_64_efi.lds"]
+
+version = f'-DINGOT_VERSION="{build.version}"'
+efi_objects = objects("uefi", [*EFI, version], [*HEADERS, *sources("efi_src/uefi/*.h")], tools=["/usr/include/efi"])
+blob = stage("compile:model", folder=HERE, outputs=["model.o"], tools=["gcc", "ld"],
+             doc="makes an object of the model file",
+             inputs={"model.gguf": exported["model.gguf"], "model_blob.S": "efi_src/uefi/model_blob.S"},
+             argv=["gcc", "-c", "model_blob.S", "-o", "model.o"])
+
+program_parts = {**core, **outputs(efi_objects.values()), "model.o": blob["model.o"]}
+efi = stage("link", folder=HERE, outputs=["BOOTX64.EFI"], tools=["ld", "nm", "objcopy", *GNU_EFI],
+            doc="links the EFI program",
+            inputs={**program_parts, "link.sh": "efi_src/uefi/link.sh"},
+            argv=["sh", "link.sh", "BOOTX64.EFI", *sorted(program_parts)])
+
+image = stage("image", folder=HERE, outputs=[f"{NAME}.img"], tools=["python3", "mformat", "sgdisk"],
+              doc="puts the EFI program on a bootable disk",
+              inputs={"image.py": "toolchain/image.py", "BOOTX64.EFI": efi["BOOTX64.EFI"]},
+              argv=["python3", "image.py", "--out", f"{NAME}.img", "--label", "INGOT",
+                    "--file", "EFI/BOOT/BOOTX64.EFI=BOOTX64.EFI"])
+
+build.finishers.append(lambda: after_build(build, NAME))
+
+DOIT_CONFIG = {**PLUGIN, "default_tasks": ["image", "host"], "dep_file": "build/.doit.db"}
+
+
+def task_stages():
+    """Every stage above, as a doit task."""
+    return tasks()

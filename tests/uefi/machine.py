@@ -1,0 +1,137 @@
+"""A machine under QEMU's emulator: its serial line, its keys, its screen."""
+
+from __future__ import annotations
+
+import json
+import select
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
+VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
+PATIENCE = 60.0  # seconds: all of a test run's workers share two cores
+PROMPT = b"\r\n> "
+STX, ETX, ENQ = b"\x02", b"\x03", b"\x05"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A reply in script mode."""
+
+    text: bytes
+    stats: dict[str, float]
+    seconds: float  # by this machine's clock, between the frame's first and last byte
+
+
+class Machine:
+    """Boots `image` (which it never writes to) with a serial line on a socket."""
+
+    def __init__(
+        self, folder: Path, image: Path, *, machine: str = "q35", cpu: str = "max", smp: int = 1
+    ) -> None:
+        if shutil.which("qemu-system-x86_64") is None or not CODE.exists():
+            pytest.skip("needs qemu-system-x86 and ovmf")
+        self.folder = folder
+        variables = folder / "vars.fd"
+        shutil.copyfile(VARIABLES, variables)
+        self.started = time.monotonic()
+        self.banner = b""
+        self.received = b""
+        self.log = (folder / "qemu.log").open("wb")
+        (self.line, line), (monitor, control) = socket.socketpair(), socket.socketpair()
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # a reader who pauses is soon felt
+        self.process = subprocess.Popen(
+            ["qemu-system-x86_64", "-accel", "tcg", "-machine", machine, "-cpu", cpu, "-smp", str(smp), "-m", "256M",
+             "-nodefaults", "-vga", "std", "-display", "none",
+             "-drive", f"if=pflash,format=raw,readonly=on,file={CODE}",
+             "-drive", f"if=pflash,format=raw,file={variables}",
+             "-drive", f"if=virtio,format=raw,snapshot=on,file={image}",
+             "-chardev", f"socket,id=line,fd={line.fileno()}", "-serial", "chardev:line",
+             "-chardev", f"socket,id=qmp,fd={control.fileno()}", "-mon", "chardev=qmp,mode=control"],
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, pass_fds=(line.fileno(), control.fileno()))
+        line.close()
+        control.close()
+        self.qmp = monitor.makefile("rwb")
+        monitor.close()
+        assert self.qmp.readline(), (folder / "qemu.log").read_text()
+        self.execute("qmp_capabilities")
+
+    def close(self) -> None:
+        self.line.close()
+        self.qmp.close()
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+    # -- serial --------------------------------------------------------------------------------
+
+    def send(self, data: bytes) -> None:
+        self.line.sendall(data)
+
+    def until(self, end: bytes) -> bytes:
+        """What comes up to and with `end`."""
+        deadline = time.monotonic() + PATIENCE
+        while end not in self.received:
+            ready, _, _ = select.select([self.line], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"waited for {end!r}, have {self.received[-2000:]!r}"
+            piece = self.line.recv(65536)
+            assert piece, f"the line closed before {end!r}, after {self.received[-2000:]!r}"
+            self.received += piece
+        at = self.received.index(end) + len(end)
+        found, self.received = self.received[:at], self.received[at:]
+        return found
+
+    def ask(self, line: bytes) -> bytes:
+        """What is printed after `line` was typed and before the next prompt; lines end in CR LF."""
+        self.send(line + b"\r")
+        return self.until(PROMPT)[: -len(PROMPT)]
+
+    def ask_framed(self, prompt: bytes) -> Reply:
+        """In script mode (`/script`), after ENQ."""
+        self.send(prompt + b"\r")
+        self.until(STX)
+        start = time.monotonic()
+        text = self.until(ETX)[:-1]
+        seconds = time.monotonic() - start
+        after = self.until(ENQ).decode()
+        line = next(line for line in after.splitlines() if line.startswith("[stats] "))
+        return Reply(text, {k: float(v) for k, v in (word.split("=") for word in line.split()[1:])}, seconds)
+
+    def power_off(self) -> int:
+        """Waits for the machine to switch itself off; QEMU's exit status."""
+        return self.process.wait(PATIENCE)
+
+    # -- QMP -----------------------------------------------------------------------------------
+
+    def execute(self, command: str, **arguments: Any) -> Any:
+        self.qmp.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+        self.qmp.flush()
+        while True:
+            answer = json.loads(self.qmp.readline())
+            if "event" not in answer:
+                assert "error" not in answer, answer
+                return answer["return"]
+
+    def press(self, *keys: str) -> None:
+        """`press("h", "shift-i", "ret")`: presses and releases keys, by QEMU's names."""
+        for key in keys:
+            codes = [{"type": "qcode", "data": code} for code in key.split("-")]
+            self.execute("send-key", keys=codes, **{"hold-time": 40})
+            time.sleep(0.1)  # the firmware looks at its keyboard 50 times a second
+
+    def lit(self) -> int:
+        """How much of the screen is not black: the colours above 0, of all pixels."""
+        path = self.folder / "screen.ppm"
+        self.execute("screendump", filename=str(path))
+        kind, size, depth, pixels = path.read_bytes().split(b"\n", 3)
+        width, height = map(int, size.split())
+        assert (kind, depth, len(pixels)) == (b"P6", b"255", 3 * width * height)
+        return len(pixels) - pixels.count(0)
+
