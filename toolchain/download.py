@@ -11,6 +11,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -63,21 +64,18 @@ def fetch(
     try:
         with atomic(dest) as out:
             sink = _Sink(out, sha256, size, progress)
-            if data_dir is not None and _tried(reasons, str(data_dir / name), lambda: _copy(data_dir / name, sink)):
+            if data_dir is not None and _tried(reasons, str(data_dir / name), partial(_copy, data_dir / name, sink)):
                 return
             for url in urls:
-                if _tried(reasons, url, lambda url=url: _download(url, sink, sleep)):  # type: ignore[misc]
+                if _tried(reasons, url, partial(_download, url, sink, sleep)):
                     return
-            raise UserError(f"cannot fetch {name}: " + ("; ".join(reasons) or "it has no address"), _hint(name))
+            hint = f"check the network; or get {name} another way and name its folder: data_dir=DIR"
+            raise UserError(f"cannot fetch {name}: " + ("; ".join(reasons) or "it has no address"), hint)
     except OSError as error:
         if error.errno in FULL:
             where = dest.parent.resolve()
             raise UserError(f"cannot fetch {name}: no space left on the disk in {where}", "free some space") from error
         raise
-
-
-def _hint(name: str) -> str:
-    return f"check the network; or get {name} another way and name its folder: data_dir=DIR"
 
 
 def _tried(reasons: list[str], source: str, attempt: Callable[[], None]) -> bool:

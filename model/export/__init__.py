@@ -1,0 +1,1 @@
+"""Trained weights into the formats that others read: GGUF, raw fp32, a C header."""
