@@ -102,8 +102,8 @@ static enum status train(struct trainer *t, const char *checkpoint, struct error
         if (isfinite(loss))
             status = after_step(t, &report, loss, error);
         else
-            status = fail_with(error, E_RANGE, "the loss of step %" PRIu64 " is not a number: --lr is too high",
-                               t->step);
+            status = fail_with(error, E_RANGE,
+                               "the loss of step %" PRIu64 " is not a number: --lr is too high", t->step);
         if (status != OK)
             break;
         report_progress(&report, t, loss);

@@ -171,7 +171,7 @@ def test_gradients_and_losses_of_pytorch(small: Run, tmp_path: Path, size: tuple
     loss.backward()
     norm = float(torch.nn.utils.clip_grad_norm_(p.values(), 1.0))
     assert norm > 1.0, "the test means to see clipping"
-    assert still.log()[0]["loss"] == pytest.approx(float(loss), abs=2e-6)
+    assert still.log()[0]["loss"] == pytest.approx(loss.item(), abs=2e-6)
     for name, tensor in p.items():
         want = tensor.grad.double().numpy()
         assert np.abs(gradient[name] - want).max() <= 1e-5 * np.abs(want).max() + 1e-9, name
@@ -183,7 +183,7 @@ def test_gradients_and_losses_of_pytorch(small: Run, tmp_path: Path, size: tuple
     optimizer = torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.95), eps=1e-8)
     for step, line in enumerate(moving.log(), 1):
         loss = torch_loss(torch, p, sizes, torch.tensor(batch(ids, count, context, seed, step)))
-        assert line["loss"] == pytest.approx(float(loss), abs=1e-4), f"step {step}"
+        assert line["loss"] == pytest.approx(loss.item(), abs=1e-4), f"step {step}"
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(p.values(), 1.0)
