@@ -9,15 +9,13 @@ from toolchain.plugin import Session
 
 
 def after_build(current: Session, image: str) -> None:
-    """Writes build/IMAGE/manifest.json once every stage is built; warns where the image is not the pinned one.
+    """Writes build/IMAGE/manifest.json; warns where the image is not the pinned one.
 
     A difference is a warning: without a pinned toolchain another gcc is no mistake of the user's.
     """
     if not current.ui.counts:
         return  # nothing was made, so nothing is new
     entries = manifest(current.graph, current.graph.order())
-    if entries is None:
-        return
     write_manifest(Path("build") / image / "manifest.json", entries)
     lock = Path("images") / f"{image}.lock"
     wrong = differing(read_lock(lock), entries)

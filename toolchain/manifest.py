@@ -12,17 +12,14 @@ from toolchain.graph import Graph
 from toolchain.stage import Stage
 
 
-def manifest(graph: Graph, stages: Iterable[Stage]) -> dict[str, Any] | None:
-    """Per stage: key, inputs, parameters, toolchain digest, executor, outputs, cache, seconds.
-
-    None while one of them is not built.
-    """
+def manifest(graph: Graph, stages: Iterable[Stage]) -> dict[str, Any]:
+    """Per stage that is built: key, inputs, parameters, toolchain digest, executor, outputs, cache, seconds."""
     entries: dict[str, Any] = {}
     for stage in stages:
         record = graph.record(stage)
         result = graph.result(stage)
         if result is None or record.get("key") != result.key:
-            return None
+            continue
         fields = record["fields"]
         entries[stage.name] = {
             "key": result.key,

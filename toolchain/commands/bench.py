@@ -25,7 +25,7 @@ class Bench(IngotCommand):
         for name in names:
             if name not in there:
                 raise UserError(f"there is no benchmark {name}", f"there are: {', '.join(there)}")
-        self.bring(["image", "host"])
+        self.bring(["image", "host", "trainer"])
         failed = 0
         for name in names or there:
             current.ui.say(f"bench {name}")
