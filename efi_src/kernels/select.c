@@ -2,9 +2,10 @@
 
 #include "cpu.h"
 
-#define ROWS 24
-#define COLUMNS 72 /* not a multiple of 16: the tails are checked too */
-#define TRIAL_US 1500
+#define ROWS 40
+#define COLUMNS 136 /* neither is a multiple of 16: the tails are checked too */
+#define TRIALS 5    /* of each table, in turns: the best counts, so a busy moment misleads nobody */
+#define TRIAL_US 400
 #define TRIAL_ROUNDS 2000 /* ends a trial whose clock stands still */
 
 static const struct {
@@ -23,7 +24,7 @@ struct problem {
 };
 
 struct answer {
-    float y[ROWS], mixed[COLUMNS], norm[COLUMNS], wide[COLUMNS], product[ROWS * ROWS];
+    float y[ROWS], mixed[COLUMNS], norm[COLUMNS], wide[COLUMNS], product[ROWS * COLUMNS];
 };
 
 static void make_problem(struct problem *p) {
@@ -45,7 +46,7 @@ static void solve(const struct kernels *k, const struct problem *p, struct answe
         a->wide[i] = p->x[i];
     k->add(a->wide, a->mixed, COLUMNS);
     k->gelu(a->wide, COLUMNS);
-    k->gemm(a->product, ROWS, p->w, COLUMNS, 1, p->w, ROWS, ROWS, ROWS, COLUMNS, 0);
+    k->gemm(a->product, COLUMNS, p->w, COLUMNS, 1, p->w, COLUMNS, ROWS, COLUMNS, ROWS, 0);
 }
 
 static bool same_bits(const struct answer *a, const struct answer *b) {
@@ -118,13 +119,23 @@ enum status kernels_select(struct selection *out, const char *wanted, uint32_t f
         t->correct = same_bits(&answer, &reference);
         if (!t->correct)
             continue;
-        if (automatic)
-            t->rounds_s = measure(t->table, &problem, &answer, now_us, ctx);
-        if (named || t->rounds_s >= best) {
-            best = t->rounds_s;
+        if (named)
             out->chosen = t->table;
-        }
     }
+    for (size_t trial = 0; automatic && trial < TRIALS; trial++)
+        for (size_t i = 0; i < KERNEL_TABLES; i++) {
+            struct kernel_trial *t = &out->trial[i];
+            if (!t->correct)
+                continue;
+            uint32_t rounds_s = measure(t->table, &problem, &answer, now_us, ctx);
+            if (rounds_s > t->rounds_s)
+                t->rounds_s = rounds_s;
+        }
+    for (size_t i = 0; automatic && i < KERNEL_TABLES; i++)
+        if (out->trial[i].correct && (!out->chosen || out->trial[i].rounds_s >= best)) {
+            best = out->trial[i].rounds_s;
+            out->chosen = out->trial[i].table;
+        }
     if (!known)
         return fail(error, E_RANGE, "no kernel is called ", wanted,
                     "; there are auto, scalar, sse2, avx2 and avx512");
