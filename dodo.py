@@ -84,18 +84,18 @@ GNU_EFI = ["/usr/lib/crt0-efi-x86_64.o", "/usr/lib/libgnuefi.a", "/usr/lib/elf_x
 
 version = f'-DINGOT_VERSION="{build.version}"'
 efi_objects = objects("uefi", [*EFI, version], [*HEADERS, *sources("efi_src/uefi/*.h")], tools=["/usr/include/efi"])
-blob = stage("compile:model", folder=HERE, outputs=["model.o"], tools=["gcc", "ld"],
+blob = stage("compile:model", folder=HERE, outputs=["model.o"], tools=["gcc", "as"],
              doc="makes an object of the model file",
              inputs={"model.gguf": exported["model.gguf"], "model_blob.S": "efi_src/uefi/model_blob.S"},
              argv=["gcc", "-c", "model_blob.S", "-o", "model.o"])
 
 program_parts = {**core, **outputs(efi_objects.values()), "model.o": blob["model.o"]}
-efi = stage("link", folder=HERE, outputs=["BOOTX64.EFI"], tools=["ld", "nm", "objcopy", *GNU_EFI],
+efi = stage("link", folder=HERE, outputs=["BOOTX64.EFI"], tools=["sh", "ld", "nm", "objcopy", *GNU_EFI],
             doc="links the EFI program",
             inputs={**program_parts, "link.sh": "efi_src/uefi/link.sh"},
             argv=["sh", "link.sh", "BOOTX64.EFI", *sorted(program_parts)])
 
-image = stage("image", folder=HERE, outputs=[f"{NAME}.img"], tools=["python3", "mformat", "sgdisk"],
+image = stage("image", folder=HERE, outputs=[f"{NAME}.img"], tools=["python3", "mformat", "mmd", "mcopy", "sgdisk"],
               doc="puts the EFI program on a bootable disk",
               inputs={"image.py": "toolchain/image.py", "BOOTX64.EFI": efi["BOOTX64.EFI"]},
               argv=["python3", "image.py", "--out", f"{NAME}.img", "--label", "INGOT",
@@ -103,7 +103,7 @@ image = stage("image", folder=HERE, outputs=[f"{NAME}.img"], tools=["python3", "
 
 build.finishers.append(lambda: after_build(build, NAME))
 
-DOIT_CONFIG = {**PLUGIN, "default_tasks": ["image", "host"], "dep_file": "build/.doit.db"}
+DOIT_CONFIG = {**PLUGIN, "default_tasks": ["image", "host"]}
 
 
 def task_stages():

@@ -43,6 +43,8 @@ def _leave(status: int, word: str) -> NoReturn:
     """Ends at once: children first, then this process, whatever other threads still do."""
     from toolchain.executors.children import end_all
 
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not cut this short
     end_all()
     print(f"\n{word}: finished stages are kept, run the same command to go on", file=sys.stderr)
     sys.stdout.flush()

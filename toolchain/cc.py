@@ -16,6 +16,9 @@ EFI = (*ENGINE, "-I/usr/include/efi", "-I/usr/include/efi/x86_64", "-DGNU_EFI_US
        "-maccumulate-outgoing-args")
 LINUX = (*COMMON, "-D_GNU_SOURCE", "-pthread")
 
+# What a Linux program is linked with, besides its objects.
+RUNTIME = ("/usr/lib/x86_64-linux-gnu/Scrt1.o", "/usr/lib/x86_64-linux-gnu/libc.so.6")
+
 # Only these files may use these instructions; which of them run is decided at boot.
 KERNEL_FLAGS = {
     "avx2": ("-mavx2",),
@@ -45,7 +48,7 @@ def objects(
         extra = KERNEL_FLAGS.get(name, ()) if folder == "kernels" else ()
         made[name] = stage(
             f"compile:{folder}/{name}", folder="build/obj", outputs=[f"{folder}-{name}.o"],
-            inputs=[source, *headers], tools=["gcc", *tools], doc=f"compiles {source}",
+            inputs=[source, *headers], tools=["gcc", "as", *tools], doc=f"compiles {source}",
             argv=["gcc", *flags, *extra, "-c", source, "-o", f"{folder}-{name}.o"])
     return made
 
@@ -57,5 +60,5 @@ def outputs(stages: Iterable[Stage]) -> dict[str, str | Ref]:
 
 def program(name: str, target: str, objects: dict[str, str | Ref], *, doc: str) -> Stage:
     """A Linux program of these objects: build/host/TARGET."""
-    return stage(name, folder="build/host", outputs=[target], inputs=objects, tools=["gcc", "ld"], doc=doc,
+    return stage(name, folder="build/host", outputs=[target], inputs=objects, tools=["gcc", "ld", *RUNTIME], doc=doc,
                  argv=["gcc", "-pthread", "-o", target, *sorted(objects)])

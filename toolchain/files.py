@@ -23,17 +23,18 @@ _FICLONE = 0x40049409  # ioctl of Linux: share the extents of another file
 
 
 @contextlib.contextmanager
-def atomic(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
+def atomic(path: Path, *, durable: bool = False, mode: int = 0o644) -> Iterator[IO[bytes]]:
     """A writable file that becomes `path` when the block ends well, and is gone when it does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "wb") as out:
+        with open(name, "wb") as out:
+            os.close(handle)
             yield out
             out.flush()
             if durable:
                 os.fsync(out.fileno())
-        os.chmod(name, 0o644)
+        os.chmod(name, mode)
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):

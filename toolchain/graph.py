@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from toolchain.digest import StatCache
+from toolchain.digest import StatCache, sha256
 from toolchain.errors import UserError
 from toolchain.executors import Executor
 from toolchain.files import atomic, copy, disk_errors, read_json, write_json
@@ -128,9 +128,10 @@ class Graph:
         if held is not None and held[0] == key:
             return held[1]
         result = self.store.result(key)
-        if result is not None:
+        if result is not None and [output.path for output in result.outputs] == list(stage.outputs):
             self._results[stage.name] = (key, result)
-        return result
+            return result
+        return None
 
     # -- standing --
 
@@ -254,7 +255,8 @@ class Graph:
             dest.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(source, Ref):
                 result = self.result(source.stage)
-                assert result is not None
+                if result is None:  # another thread has found it corrupt meanwhile
+                    raise CorruptBlob(source.path)
                 output = result.output(source.path)
                 blob = self.store.verified(output.sha256)
                 if output.executable:
@@ -264,8 +266,7 @@ class Graph:
                     dest.symlink_to(blob)
             else:
                 shutil.copy(self.root / source, dest)
-                copied = StatCache(work / ".none").digest(dest)
-                if copied != str(fields["inputs"][path]).removesuffix("+x"):
+                if sha256(dest) != str(fields["inputs"][path]).removesuffix("+x"):
                     raise UserError(f"stage {stage.name}: {source} changed while the stage was starting",
                                     "run the same command again")
         for path in stage.outputs:

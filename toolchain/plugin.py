@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class Session:
         self.finishers: list[Callable[[], None]] = []
         self.graph = Graph(root, Store(default_folder()), choose(given.get("toolchain", "auto")), self.ui, self._fetch,
                            self._prepare)
+        self._preparing = threading.Lock()
         self.preparers: list[Callable[[Ui], None]] = []
 
     def is_stage(self, name: str) -> bool:
@@ -79,17 +81,20 @@ class Session:
         return call
 
     def _prepare(self) -> None:
-        while self.preparers:
-            self.preparers.pop()(self.ui)
+        with self._preparing:  # side by side, the second waits until the machine is ready
+            while self.preparers:
+                self.preparers[-1](self.ui)
+                self.preparers.pop()
 
     def _fetch(self, download: Download, dest: Path, progress: Callable[[int, int | None], None]) -> None:
         from toolchain.download import fetch
 
         data_dir = self.given.get("data_dir")
-        if data_dir is not None and not Path(data_dir).is_dir():
+        folder = None if data_dir is None else Path(os.environ.get("INGOT_CALLED_FROM", ""), data_dir).expanduser()
+        if folder is not None and not folder.is_dir():
             raise UserError(f"data_dir={data_dir} is not a folder", "name the folder that holds the files")
         fetch(download.urls, download.sha256, dest, size=download.size, name=download.name,
-              data_dir=Path(data_dir) if data_dir is not None else None, progress=progress)
+              data_dir=folder, progress=progress)
 
 
 _current: Session | None = None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from toolchain.errors import UserError
 from toolchain.schema import Field, Schema, load
@@ -61,10 +60,6 @@ class Recipe:
     model: Model
     train: Train
 
-    def parameters(self) -> dict[str, Any]:
-        """Everything that the recipe says, for the manifest."""
-        return asdict(self)
-
 
 _DATASET: Schema = {
     "generator": Field(str, optional=True, choices=("tales",)),
@@ -115,6 +110,8 @@ def read(root: Path, name: str) -> Recipe:
                         "generator: tales, or file, urls and sha256 of a download")
     if dataset["sha256"] is not None and dataset["file"] is None:
         raise UserError(f"{path}: dataset.file is missing", "it is the name of the file that is downloaded")
+    if dataset["sha256"] is not None and dataset["size"] is None:
+        raise UserError(f"{path}: dataset.size is missing", "it is the file's size in bytes: no more is ever fetched")
     if model["width"] % model["heads"]:
         raise UserError(f"{path}: model.width {model['width']} is not a multiple of model.heads {model['heads']}",
                         "each head takes width / heads values")

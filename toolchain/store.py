@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from toolchain.digest import StatCache, sha256
@@ -44,6 +45,15 @@ class Result:
             if output.path == path:
                 return output
         raise KeyError(path)
+
+
+def _output(raw: Any) -> Output:
+    """An output from a record, which may say anything; ValueError where it cannot be one."""
+    output = Output(**raw)
+    parts = PurePosixPath(output.path).parts
+    if not parts or parts[0] == "/" or ".." in parts or not re.fullmatch("[0-9a-f]{64}", output.sha256):
+        raise ValueError(output)
+    return Output(output.path, output.sha256, int(output.size), bool(output.executable))
 
 
 class CorruptBlob(Exception):
@@ -95,10 +105,12 @@ class Store:
     def restore(self, output: Output, dest: Path) -> None:
         """Puts one output at `dest`, replacing what is there; raises CorruptBlob."""
         blob = self.verified(output.sha256)
-        with atomic(dest) as out:
+        with atomic(dest, mode=0o755 if output.executable else 0o644) as out:
             copy(blob, out)
-        if output.executable:
-            dest.chmod(0o755)
+            out.flush()
+            if sha256(Path(out.name)) != output.sha256:  # the stat cache cannot see a disk that rots
+                blob.unlink(missing_ok=True)
+                raise CorruptBlob(output.sha256)
 
     # -- results --
 
@@ -109,7 +121,9 @@ class Store:
         """The result of this key, or None. Its blobs are checked when they are used."""
         record = read_json(self._record(key))
         try:
-            outputs = tuple(Output(**output) for output in record["outputs"])
+            outputs = tuple(_output(output) for output in record["outputs"])
+            if record["key"] != key or not outputs:
+                return None
             return Result(key, str(record["stage"]), outputs, float(record["seconds"]), str(record["executor"]))
         except (TypeError, KeyError, ValueError):
             return None

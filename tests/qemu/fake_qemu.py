@@ -105,6 +105,9 @@ class Program:
             time.sleep(0.01)
         if self.behaviour == "hang":
             time.sleep(3600)
+        while self.behaviour == "babble":
+            self.sock.sendall(b"la ")
+            time.sleep(0.005)
         self.sock.sendall(b"\x03\r\n[stats] tokens=5 time_ms=50 tok_s=100.0 prompt_tokens=3\r\n")
 
 

@@ -68,6 +68,11 @@ def test_a_hung_guest_ends_at_its_timeout(bed: Bed, behaviour: str, during: str,
     assert bed.report["exit"] == 1
 
 
+def test_a_guest_that_talks_for_ever_ends_at_its_timeout(bed: Bed) -> None:
+    code, _, err = bed.boot({"tcg": "babble"}, "accel=tcg", "prompt=Hello", "timeout=2")
+    assert code == 1 and "it was ended at timeout=2 s" in err
+
+
 def test_a_program_that_refuses_a_setting(bed: Bed) -> None:
     code, _, err = bed.boot(CHAT, "accel=tcg", "prompt=Hello", "temp=9")
     assert code == 1 and err.startswith("error: the program refused '/temp 9': no such thing\nhint: ")

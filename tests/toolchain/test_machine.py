@@ -61,3 +61,11 @@ def test_plan_never_installs(project: Project, bare: dict[str, str], tmp_path: P
     project.doit("plan", "image=smoke", env=bare)
     project.doit("list", "-s", "image=smoke", env=bare)
     assert not (tmp_path / "asked").exists()
+
+
+def test_side_by_side_waits_until_the_machine_is_ready(project: Project, bare: dict[str, str]) -> None:
+    """-n 2: the second stage must not begin while the first still installs the compiler."""
+    if not apt._may_install():
+        pytest.skip("needs root on Debian or Ubuntu")
+    done = project.doit("-n", "2", "compile:engine/text", "compile:engine/utf8", "image=smoke", env=bare, status=1)
+    assert done.stderr.count("running apt-get install") == 1

@@ -86,3 +86,8 @@ def test_image_names_are_no_paths(tmp_path: Path, name: str) -> None:
 def test_missing_recipe_names_the_nearest(root: Path) -> None:
     with pytest.raises(UserError, match="did you mean tales"):
         read(root, "tale")
+
+
+def test_download_needs_its_size(tmp_path: Path) -> None:
+    text = GOOD.replace("  generator: tales", f"  file: x.txt\n  urls: [http://x/x.txt]\n  sha256: {'ab' * 32}")
+    assert "dataset.size is missing" in recipe(tmp_path, text)

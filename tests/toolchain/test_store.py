@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from pathlib import Path
@@ -106,3 +107,38 @@ def test_atomic_leaves_nothing_behind(tmp_path: Path) -> None:
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["t"]
     assert read_json(target) is None
+
+
+@pytest.mark.parametrize("change", [
+    {"path": "../../x"}, {"path": "/etc/x"}, {"path": ""}, {"sha256": "/etc/passwd"}, {"sha256": "AB" * 32}, {"size": "x"}])
+def test_hostile_record_is_a_miss(tmp_path: Path, change: dict[str, object]) -> None:
+    store, key = Store(tmp_path), "ab" * 32
+    store.put(Result(key, "train", (Output("w", "cd" * 32, 4, False),), 1.5, "host"))
+    path = tmp_path / "ac" / "ab" / key
+    record = read_json(path)
+    record["outputs"][0].update(change)
+    path.write_text(json.dumps(record))
+    assert store.result(key) is None
+
+
+def test_record_of_another_key_or_without_outputs_is_a_miss(tmp_path: Path) -> None:
+    store, key = Store(tmp_path), "ab" * 32
+    for result in (Result("ef" * 32, "train", (Output("w", "cd" * 32, 4, False),), 1, "host"),
+                   Result(key, "train", (), 1, "host")):
+        store.put(result)
+        path = tmp_path / "ac" / "ab" / key
+        path.parent.mkdir(exist_ok=True)
+        (tmp_path / "ac" / result.key[:2] / result.key).replace(path)
+        assert store.result(key) is None
+
+
+def test_rot_that_the_stat_cache_cannot_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, made = Store(tmp_path / "store"), tmp_path / "made"
+    made.write_bytes(b"hello")
+    digest = store.add(made)
+    monkeypatch.setattr(StatCache, "digest", lambda self, path: digest)
+    store.blob(digest).chmod(0o644)
+    store.blob(digest).write_bytes(b"hellO")
+    with pytest.raises(CorruptBlob):
+        store.restore(Output("x", digest, 5, False), tmp_path / "x")
+    assert not (tmp_path / "x").exists()

@@ -20,9 +20,12 @@ class Boot(IngotCommand):
 
     def go(self, current: Session, names: list[str]) -> int:
         """QEMU's fate as toolchain/qemu tells it."""
-        self.bring(["image"])
-        install_missing(current.ui, ("boot",))
         from toolchain import qemu
+
+        qemu.parse(current.given, Path(__file__))  # a wrong value is said before anything is built
+        self.bring(["image"])
+        if "ovmf" not in current.given:
+            install_missing(current.ui, ("boot",))
 
         image = current.get("image", "tales")
         folder = Path("build") / image

@@ -11,17 +11,21 @@ from collections.abc import Iterator
 from typing import Any
 
 _running: set[subprocess.Popen[Any]] = set()
+_closing = False
 _lock = threading.Lock()
 GRACE = 5.0  # seconds that a trainer has for its checkpoint
 
 
 @contextlib.contextmanager
-def watched(child: subprocess.Popen[Any]) -> Iterator[None]:
-    """Counts `child`, which leads its own process group, as running; ends it if the block fails."""
+def started(argv: list[str], **more: Any) -> Iterator[subprocess.Popen[Any]]:
+    """Starts a program as the leader of its own process group; ends it if the block fails."""
     with _lock:
+        if _closing:
+            raise SystemExit(143)  # this process is ending: nothing new begins
+        child = subprocess.Popen(argv, start_new_session=True, **more)
         _running.add(child)
     try:
-        yield
+        yield child
     except BaseException:
         _end([child])
         raise
@@ -31,8 +35,10 @@ def watched(child: subprocess.Popen[Any]) -> Iterator[None]:
 
 
 def end_all() -> None:
-    """Ends every child that still runs."""
+    """Ends every child that still runs, and lets no other begin."""
+    global _closing
     with _lock:
+        _closing = True
         children = list(_running)
     _end(children)
 

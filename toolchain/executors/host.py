@@ -14,7 +14,7 @@ from pathlib import Path
 from toolchain.digest import sha256
 from toolchain.errors import UserError
 from toolchain.executors import ENVIRONMENT
-from toolchain.executors.children import watched
+from toolchain.executors.children import started
 from toolchain.files import read_json, write_json
 
 # Debian keeps mkfs, sgdisk and fsck where an ordinary user's PATH does not look.
@@ -83,15 +83,13 @@ class Host:
         program = find(argv[0]) if "/" not in argv[0] else argv[0]
         if program is None:
             raise UserError(f"{argv[0]} is not on this machine", "./doit doctor says how to get it")
-        child = subprocess.Popen(
-            [program, *argv[1:]], cwd=work, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, umask=0o022, start_new_session=True, text=True, errors="replace",
-        )
-        assert child.stdout is not None
-        with child.stdout, watched(child):
-            for line in child.stdout:
-                on_line(line.rstrip("\n"))
-            return child.wait()
+        with started([program, *argv[1:]], cwd=work, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                     stderr=subprocess.STDOUT, umask=0o022, text=True, errors="replace") as child:
+            assert child.stdout is not None
+            with child.stdout:
+                for line in child.stdout:
+                    on_line(line.rstrip("\n"))
+                return int(child.wait())
 
 
 def _version(path: str) -> str:

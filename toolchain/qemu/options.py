@@ -22,7 +22,7 @@ VARIABLES = {
     "fallback": "0: use the accelerator asked for or fail, and ask nothing of the memory of failures (default 1)",
     "timeout": "seconds until a scripted boot counts as hung (default 600 for each prompt)",
     "raw_exit": "1: exit with QEMU's own status (default 0)",
-    "fresh": "1: discard what earlier interactive boots saved on this image (default 0)",
+    "fresh": "1: discard what earlier interactive boots wrote to their copy of this image (default 0)",
     "ovmf": "the UEFI firmware: a *CODE*.fd file, or a folder with one (default: where the system has it)",
     "prompt": "text to continue: a scripted boot, which prints the result and powers off",
     "prompts": "a file of prompts, one a line, for one scripted boot",

@@ -76,6 +76,8 @@ class Chat:
             data = self._session.receive(min(0.05, self.end - time.monotonic()))
             if data:
                 yield data
+                if time.monotonic() >= self.end:  # a guest that talks for ever hangs too
+                    self._check(during)
                 continue
             code = self._session.child.wait(0.2 if data is None else 0.0)
             if code is not None:
