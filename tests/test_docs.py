@@ -64,3 +64,9 @@ def test_the_tree_in_the_readme_is_true() -> None:
     for row in re.findall(r"^\| (`[^|]+) \|", text, re.M):
         for path in re.findall(r"`([\w./]+)`", row):
             assert (ROOT / path).exists(), path
+
+
+def test_the_files_that_docs_name_are_there() -> None:
+    for page in PAGES:
+        for path in re.findall(r"`((?:toolchain|model|efi_src|images|docs|tests)/[\w./]*)`", page.read_text()):
+            assert (ROOT / path).exists(), f"{page.name}: {path}"
