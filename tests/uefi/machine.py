@@ -127,7 +127,16 @@ class Machine:
             time.sleep(0.1)  # the firmware looks at its keyboard 50 times a second
 
     def lit(self) -> int:
-        """How much of the screen is not black: the colours above 0, of all pixels."""
+        """How much of the screen is not black, once it has come to rest: the screen follows the serial line."""
+        seen, same = self._lit_now(), 0
+        while same < 3:
+            time.sleep(0.05)
+            now = self._lit_now()
+            seen, same = now, same + 1 if now == seen else 0
+        return seen
+
+    def _lit_now(self) -> int:
+        """The colours above 0, of all pixels."""
         path = self.folder / "screen.ppm"
         self.execute("screendump", filename=str(path))
         kind, size, depth, pixels = path.read_bytes().split(b"\n", 3)
