@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.project import Project, checkout, clone
+
+# A shell starts background jobs with SIGINT ignored, and so would every program that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
