@@ -110,7 +110,8 @@ def test_atomic_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [
-    {"path": "../../x"}, {"path": "/etc/x"}, {"path": ""}, {"sha256": "/etc/passwd"}, {"sha256": "AB" * 32}, {"size": "x"}])
+    {"path": "../../x"}, {"path": "/etc/x"}, {"path": ""}, {"sha256": "/etc/passwd"}, {"sha256": "AB" * 32},
+    {"size": "x"}])
 def test_hostile_record_is_a_miss(tmp_path: Path, change: dict[str, object]) -> None:
     store, key = Store(tmp_path), "ab" * 32
     store.put(Result(key, "train", (Output("w", "cd" * 32, 4, False),), 1.5, "host"))
