@@ -127,11 +127,16 @@ class Graph:
         held = self._results.get(stage.name)
         if held is not None and held[0] == key:
             return held[1]
-        result = self.store.result(key)
-        if result is not None and [output.path for output in result.outputs] == list(stage.outputs):
+        result = self._stored(stage, key)
+        if result is not None:
             self._results[stage.name] = (key, result)
-            return result
-        return None
+        return result
+
+    def _stored(self, stage: Stage, key: str) -> Result | None:
+        """The store's result, where it has the stage's outputs."""
+        result = self.store.result(key)
+        fits = result is not None and [output.path for output in result.outputs] == list(stage.outputs)
+        return result if fits else None
 
     # -- standing --
 
@@ -208,7 +213,7 @@ class Graph:
         key, fields = standing.key, standing.fields
         assert key is not None and fields is not None
         with self.store.lock(key):
-            result = self.store.result(key)
+            result = self._stored(stage, key)
             how = "restored"
             started = time.monotonic()
             if result is None:
