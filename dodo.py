@@ -7,7 +7,6 @@
 
 from toolchain import DOIT_CONFIG as PLUGIN
 from toolchain import Download, session, stage, tasks
-from toolchain.apt import install_missing
 from toolchain.cc import EFI, ENGINE, LINUX, objects, outputs, program, same, sources
 from toolchain.commands.ingot import VARIABLES
 from toolchain.locks import after_build
@@ -17,7 +16,6 @@ from toolchain.variables import check
 build = session()
 build.known.update(VARIABLES)
 check(build.given, build.known)
-build.preparers.append(install_missing)
 
 NAME = build.get("image", "tales")
 recipe = read(build.root, NAME)

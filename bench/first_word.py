@@ -1,6 +1,6 @@
 """From a fresh clone to the first word: seconds, and bytes fetched over the network.
 
-An empty HOME, no .venv, no store; Debian packages count only where the machine still lacks them.
+An empty HOME, no .venv, no store: Python's packages and the toolchain roots are fetched too.
 """
 
 from __future__ import annotations

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolchain.roots.folder import RootFolder
+from toolchain.store import Store, default_folder
+from toolchain.ui import Ui
+
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("dodo.py", "pyproject.toml", "requirements.txt", "requirements-dev.txt", "doit", "images", "toolchain",
          "model", "efi_src", "CHANGELOG.md")
@@ -25,8 +29,8 @@ class Project:
 
     @property
     def env(self) -> dict[str, str]:
-        """The user's environment, with this project's own store."""
-        return {**os.environ, "XDG_CACHE_HOME": str(self.cache), "COLUMNS": "120", "TERM": "dumb"}
+        """The user's environment, with this project's own store; auto means the same in CI as elsewhere."""
+        return {**os.environ, "XDG_CACHE_HOME": str(self.cache), "COLUMNS": "120", "TERM": "dumb", "CI": ""}
 
     def start(self, *words: str, **more: Any) -> subprocess.Popen[str]:
         """`./doit WORDS…` in the background, in a process group of its own."""
@@ -61,7 +65,7 @@ class Project:
 
 
 def checkout(folder: Path) -> Project:
-    """Copies the checkout to `folder`/project; its store is empty."""
+    """Copies the checkout to `folder`/project; its store is empty, but for this machine's toolchain roots."""
     target = folder / "project"
     target.mkdir(parents=True)
     for part in PARTS:
@@ -70,7 +74,18 @@ def checkout(folder: Path) -> Project:
             shutil.copytree(source, target / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(source, target / part)
+    (folder / "cache/ingot").mkdir(parents=True)
+    (folder / "cache/ingot/roots").symlink_to(unpacked())
     return Project(target, folder / "cache")
+
+
+def unpacked() -> Path:
+    """The folder of unpacked roots that all tests share, with those in it that builds and boots need."""
+    store = Store(default_folder())
+    roots = RootFolder(store, Ui())
+    for name in ("cc", "vm"):
+        roots.ensure(name)
+    return store.folder / "roots"
 
 
 def clone(project: Project, folder: Path) -> Project:

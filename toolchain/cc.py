@@ -16,8 +16,8 @@ EFI = (*ENGINE, "-I/usr/include/efi", "-I/usr/include/efi/x86_64", "-DGNU_EFI_US
        "-maccumulate-outgoing-args")
 LINUX = (*COMMON, "-D_GNU_SOURCE", "-pthread")
 
-# What a Linux program is linked with, besides its objects.
-RUNTIME = ("/usr/lib/x86_64-linux-gnu/Scrt1.o", "/usr/lib/x86_64-linux-gnu/libc.so.6")
+# What a Linux program is linked with, besides its objects: all of it, as it also runs outside the root.
+RUNTIME = ("/usr/lib/x86_64-linux-gnu/crt1.o", "/usr/lib/x86_64-linux-gnu/libc.a")
 
 # Only these files may use these instructions; which of them run is decided at boot.
 KERNEL_FLAGS = {
@@ -61,4 +61,4 @@ def outputs(stages: Iterable[Stage]) -> dict[str, str | Ref]:
 def program(name: str, target: str, objects: dict[str, str | Ref], *, doc: str) -> Stage:
     """A Linux program of these objects: build/host/TARGET."""
     return stage(name, folder="build/host", outputs=[target], inputs=objects, tools=["gcc", "ld", *RUNTIME], doc=doc,
-                 argv=["gcc", "-pthread", "-o", target, *sorted(objects)])
+                 argv=["gcc", "-static", "-pthread", "-o", target, *sorted(objects)])

@@ -12,6 +12,7 @@ import shutil
 import stat as stats
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,13 @@ from typing import Any, Literal
 
 from toolchain.digest import StatCache, sha256
 from toolchain.errors import UserError
-from toolchain.executors import Executor
+from toolchain.executors import Executor, Job
 from toolchain.files import atomic, copy, disk_errors, read_json, write_json
 from toolchain.key import FORMAT, Fields, differences, key_of
 from toolchain.stage import Download, Ref, Stage
 from toolchain.store import CorruptBlob, Output, Result, Store, fields_of
 from toolchain.ui import Ui
+from toolchain.undeclared import undeclared
 
 State = Literal["fresh", "restore", "run", "wait"]
 
@@ -46,15 +48,13 @@ Fetch = Callable[[Download, Path, Callable[[int, int | None], None]], None]
 class Graph:
     """All stages of a project, with the store they share."""
 
-    def __init__(self, root: Path, store: Store, executor: Executor, ui: Ui, fetch: Fetch,
-                 prepare: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, root: Path, store: Store, executor: Executor, ui: Ui, fetch: Fetch) -> None:
         self.root = root
         self.store = store
         self.executor = executor
         self.ui = ui
         self.stages: dict[str, Stage] = {}
         self._fetch = fetch
-        self._prepare = prepare  # called before a program is run: gets the machine ready for it
         self._files = StatCache(root / "build" / ".stat.json")
         self._results: dict[str, tuple[str, Result]] = {}
         self._fields: dict[str, Fields] = {}
@@ -99,7 +99,7 @@ class Graph:
         if stage.download is not None:
             return {**common, "download": stage.download.sha256}
         return {**common, "argv": list(stage.argv), "inputs": inputs, "params": dict(stage.params),
-                "scratch": stage.scratch, "toolchain": self.executor.digest(stage.tools)}
+                "scratch": stage.scratch, "toolchain": self.executor.digest(stage.root, stage.tools)}
 
     def _source(self, stage: Stage, source: str) -> str:
         held = self._sources.get(source)
@@ -196,10 +196,6 @@ class Graph:
                     if self.result(up) is None:
                         self.bring(up)
                 standing = self.standing(stage)
-                if standing.state == "run" and stage.argv:
-                    self._prepare()
-                    self._fields.clear()
-                    standing = self.standing(stage)
                 if standing.state == "fresh":
                     return
                 try:
@@ -240,9 +236,9 @@ class Graph:
                 (work / stage.outputs[0]).parent.mkdir(parents=True, exist_ok=True)
                 self._fetch(stage.download, work / stage.outputs[0], self.ui.progress(stage.name))
             else:
-                self._lay_out(stage, fields, work)
+                blobs = self._lay_out(stage, fields, work)
                 scratch = self.store.scratch(key) if stage.scratch else None
-                self._execute(stage, work, scratch)
+                self._execute(stage, Job(stage.name, stage.argv, work, stage.root, blobs, scratch))
                 for note in stage.notes:
                     if scratch is not None and (scratch / note).exists():
                         with atomic(stage.folder / note) as out:
@@ -253,8 +249,12 @@ class Graph:
         self.store.put(result)
         return result
 
-    def _lay_out(self, stage: Stage, fields: Fields, work: Path) -> None:
-        """Puts the inputs into the work folder: exactly the bytes that the key speaks of."""
+    def _lay_out(self, stage: Stage, fields: Fields, work: Path) -> dict[str, Path]:
+        """Puts sources and executables into the work folder; returns the blobs that belong there too.
+
+        Exactly the bytes that the key speaks of, and nothing else.
+        """
+        blobs: dict[str, Path] = {}
         for path, source in stage.inputs.items():
             dest = work / path
             dest.parent.mkdir(parents=True, exist_ok=True)
@@ -268,7 +268,7 @@ class Graph:
                     shutil.copyfile(blob, dest)
                     dest.chmod(0o755)
                 else:
-                    dest.symlink_to(blob)
+                    blobs[path] = blob
             else:
                 shutil.copy(self.root / source, dest)
                 if sha256(dest) != str(fields["inputs"][path]).removesuffix("+x"):
@@ -276,10 +276,21 @@ class Graph:
                                     "run the same command again")
         for path in stage.outputs:
             (work / path).parent.mkdir(parents=True, exist_ok=True)
+        return blobs
 
-    def _execute(self, stage: Stage, work: Path, scratch: Path | None) -> None:
-        status = self.executor.run(stage.argv, work, scratch, lambda line: self.ui.line(stage.name, line))
+    def _execute(self, stage: Stage, job: Job) -> None:
+        last: deque[str] = deque(maxlen=40)
+
+        def on_line(line: str) -> None:
+            last.append(line)
+            self.ui.line(stage.name, line)
+
+        status = self.executor.run(job, on_line)
         if status != 0:
+            missed = undeclared(last, stage, self.root) if self.executor.name != "host" else None
+            if missed is not None:
+                raise UserError(f"stage {stage.name} reads {missed}, which is not among its inputs",
+                                "declare it: a stage sees its inputs and its toolchain, nothing else")
             raise UserError(f"stage {stage.name}: {stage.argv[0]} ended with status {status}",
                             "the last lines above, marked with the stage's name, say why")
 

@@ -1,14 +1,12 @@
-"""What a build needs of the machine, and the Debian packages that have it."""
+"""What the tests, and builds with toolchain=host, use of the machine itself, and the Debian packages that have it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain.errors import UserError
 from toolchain.executors.host import find
-from toolchain.qemu import binary, firmware
 
 
 @dataclass(frozen=True)
@@ -18,7 +16,7 @@ class Need:
     what: str
     package: str
     use: str
-    when: str = "build"  # or "boot", "test"
+    build: bool = True  # toolchain=host needs it too
 
 
 NEEDS = (
@@ -29,29 +27,21 @@ NEEDS = (
     Need("/usr/lib/crt0-efi-x86_64.o", "gnu-efi", "starts the EFI program"),
     Need("mformat", "mtools", "writes the FAT file system"),
     Need("sgdisk", "gdisk", "writes the partition table"),
-    Need("fsck.fat", "dosfstools", "checks the file system in the tests", "test"),
-    Need("qemu-system-x86_64", "qemu-system-x86", "boots the image", "boot"),
-    Need("OVMF", "ovmf", "is the UEFI firmware that boots in QEMU", "boot"),
+    Need("fsck.fat", "dosfstools", "checks the file system", build=False),
 )
 
 
 def present(need: Need) -> bool:
     """Whether this machine has it."""
-    if need.what == "qemu-system-x86_64":
-        return _found(lambda: binary.find())
-    if need.what == "OVMF":
-        return _found(lambda: firmware.find(binary.find(), "q35"))
     return Path(need.what).exists() if need.what.startswith("/") else find(need.what) is not None
-
-
-def _found(look: Callable[[], object]) -> bool:
-    try:
-        look()
-    except UserError:
-        return False
-    return True
 
 
 def missing() -> list[Need]:
     """What this machine lacks, in the order of NEEDS."""
     return [need for need in NEEDS if not present(need)]
+
+
+def install_hint(needs: Iterable[Need]) -> str:
+    """The command that brings them."""
+    packages = dict.fromkeys(need.package for need in needs)
+    return "on Debian and Ubuntu: sudo apt-get install --no-install-recommends " + " ".join(packages)

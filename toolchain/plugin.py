@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from toolchain import variables
 from toolchain.errors import UserError
-from toolchain.executors import choose
+from toolchain.executors.choose import choose
 from toolchain.graph import Graph
+from toolchain.roots.folder import RootFolder
 from toolchain.stage import Download, Ref, Stage
 from toolchain.store import Store, default_folder
 from toolchain.ui import Ui, debugging
@@ -38,10 +38,10 @@ class Session:
         self.ui = Ui()
         self.known: dict[str, str] = dict(variables.COMMON)
         self.finishers: list[Callable[[], None]] = []
-        self.graph = Graph(root, Store(default_folder()), choose(given.get("toolchain", "auto")), self.ui, self._fetch,
-                           self._prepare)
-        self._preparing = threading.Lock()
-        self.preparers: list[Callable[[Ui], None]] = []
+        store = Store(default_folder())
+        self.roots = RootFolder(store, self.ui)
+        executor = choose(given.get("toolchain", "auto"), self.roots, store.folder, self.ui, os.environ)
+        self.graph = Graph(root, store, executor, self.ui, self._fetch)
 
     def is_stage(self, name: str) -> bool:
         """Whether a doit task is one of our stages."""
@@ -53,6 +53,7 @@ class Session:
 
     def finish(self) -> None:
         """Called when doit has run its tasks, well or not."""
+        self.graph.executor.close()
         for finisher in self.finishers:
             finisher()
         self.graph.save()
@@ -79,12 +80,6 @@ class Session:
             return getattr(importlib.import_module(module), function)(folder)
 
         return call
-
-    def _prepare(self) -> None:
-        with self._preparing:  # side by side, the second waits until the machine is ready
-            while self.preparers:
-                self.preparers[-1](self.ui)
-                self.preparers.pop()
 
     def _fetch(self, download: Download, dest: Path, progress: Callable[[int, int | None], None]) -> None:
         from toolchain.download import fetch
@@ -116,6 +111,7 @@ def stage(
     outputs: Iterable[str],
     folder: str | Path = "build",
     params: Mapping[str, Any] | None = None,
+    root: str = "cc",
     tools: Iterable[str] = (),
     scratch: bool = False,
     notes: Iterable[str] = (),
@@ -132,7 +128,8 @@ def stage(
     table = dict(inputs) if isinstance(inputs, Mapping) else {path: path for path in inputs}
     return current.graph.add(Stage(
         name=name, folder=Path(folder), outputs=tuple(outputs), argv=tuple(argv), inputs=table, params=params or {},
-        tools=tuple(tools), scratch=scratch, notes=tuple(notes), download=download, summary=summary, doc=doc))
+        root=root, tools=tuple(tools), scratch=scratch, notes=tuple(notes), download=download, summary=summary,
+        doc=doc))
 
 
 def tasks() -> Iterator[dict[str, Any]]:

@@ -35,7 +35,9 @@ class Stage:
     inputs: path inside the work folder -> a source file (relative to the project), or another stage's output.
     argv: the program and its arguments; it runs in the work folder, where the inputs lie at their paths.
     outputs: the files that it must leave there; they appear in `folder`.
-    tools: the programs and files of the machine that it uses (the host executor hashes their versions).
+    root: the toolchain root that it runs in.
+    tools: the programs and files of the machine that it uses where there is no root (toolchain=host): their
+    versions are then in the key.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Stage:
     argv: tuple[str, ...] = ()
     inputs: Mapping[str, str | Ref] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
+    root: str = "cc"
     tools: tuple[str, ...] = ()
     scratch: bool = False
     notes: tuple[str, ...] = ()  # files of the scratch shown beside the outputs, never stored (timings)

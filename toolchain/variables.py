@@ -10,7 +10,7 @@ from toolchain.errors import UserError
 # What every stage and command honours.
 COMMON = {
     "image": "the recipe: images/NAME.yaml (default: tales)",
-    "toolchain": "how stages are run: auto or host",
+    "toolchain": "how stages are run: auto, sandbox, docker, nix or host (default auto)",
     "data_dir": "a folder that is tried before any download",
     "debug": "1 prints tracebacks",
 }

@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_IMAGE = "tales"
-# A Debian 12 with python3: ./doit installs the rest in it (as root it may).
-DOCKER_IMAGE = "python:3.11-bookworm"
+DOCKER_IMAGE = "python:3.11-bookworm"  # all that ./doit needs of a Linux: a python3 with venv
+# What Docker's defaults keep bubblewrap from, tried one by one: a user namespace (seccomp), and a /proc of its own
+# in it (the masks over parts of the container's). More is not needed, nor is it given.
+DOCKER_RIGHTS = ("--security-opt", "seccomp=unconfined", "--security-opt", "systempaths=unconfined")
+# The store and the toolchain roots outlive the container.
+DOCKER_STORE = "type=volume,source=ingot-cache,target=/root/.cache"
 VENV = ".venv.windows"  # .venv belongs to Linux: WSL uses the same checkout
 # Variables that name files or folders of this machine.
-PATH_VARIABLES = ("data_dir", "prompts", "ovmf", "model", "tokenizer", "export", "from")
+PATH_VARIABLES = ("data_dir", "prompts", "ovmf", "model", "tokenizer", "export", "import", "from")
 # With these a boot needs more than a finished image.
 _BUILDS = ("model", "tokenizer", "toolchain", "data_dir")
 
@@ -145,8 +149,8 @@ def docker_command(root: str, words: Sequence[str], *, terminal: bool) -> list[s
     if root.startswith(("\\\\", "//")):
         raise PathError(f"{root}: Docker cannot mount a network share; copy the checkout to a drive")
     words = [_slashes(word) if word.partition("=")[0] in PATH_VARIABLES else word for word in words]
-    return ["docker", "run", "--rm", *(["-it"] if terminal else ["-i"]), "--mount",
-            f"type=bind,source={root},target=/work", "--workdir", "/work", DOCKER_IMAGE, "./doit", *words]
+    return ["docker", "run", "--rm", *(["-it"] if terminal else ["-i"]), *DOCKER_RIGHTS, "--mount", DOCKER_STORE,
+            "--mount", f"type=bind,source={root},target=/work", "--workdir", "/work", DOCKER_IMAGE, "./doit", *words]
 
 
 # -- the edge --

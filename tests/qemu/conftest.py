@@ -6,17 +6,18 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.qemu.real import as_program, real_qemu
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FAKE = Path(__file__).with_name("fake_qemu.py")
@@ -28,6 +29,7 @@ class Bed:
 
     folder: Path
     fake: bool = True
+    named: dict[str, str] = field(default_factory=dict)
 
     @property
     def image(self) -> Path:
@@ -41,7 +43,7 @@ class Bed:
             found.pop(name, None)
         if self.fake:
             found |= {"PATH": f"{self.folder / 'bin'}:/usr/bin:/bin", "INGOT_OVMF": str(self.folder / "ovmf")}
-        return found
+        return found | self.named
 
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "toolchain.qemu", str(self.image), *words]
@@ -135,9 +137,9 @@ def bed(tmp_path: Path) -> Iterator[Bed]:
 
 @pytest.fixture
 def real(tmp_path: Path) -> Bed:
-    """The same with this machine's QEMU and firmware."""
-    if not shutil.which("qemu-system-x86_64"):
-        pytest.skip("needs qemu-system-x86_64")
+    """The same with a QEMU and a firmware that are none of ours."""
+    qemu, code = real_qemu()
     made = _bed(tmp_path)
     made.fake = False
+    made.named = {"INGOT_QEMU": str(as_program(qemu, tmp_path / "qemu")), "INGOT_OVMF": str(code.code)}
     return made

@@ -49,5 +49,5 @@ def test_there_but_broken() -> None:
 
 
 def test_this_machine() -> None:
-    found = accelerators()
+    found = accelerators(None)
     assert len(found) == 1 and found[0].name and found[0].detail

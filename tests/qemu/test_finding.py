@@ -14,6 +14,8 @@ from toolchain.errors import UserError
 from toolchain.qemu import binary, disk, firmware
 from toolchain.qemu.channel import Channel
 
+OWN = binary.Qemu(Path("/bin/q"))
+
 
 def pair(folder: Path, code: str, variables: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
@@ -30,7 +32,7 @@ def test_usual_names(tmp_path: Path, code: str, variables: str) -> None:
     found = firmware.search("q35", [tmp_path / "none"], [tmp_path / "a", folder])
     assert found == firmware.Firmware(folder / code, folder / variables)
     # ovmf= takes the folder and the file
-    assert firmware.find(Path("/bin/q"), "q35", folder) == firmware.find(Path("/bin/q"), "q35", folder / code) == found
+    assert firmware.find(OWN, "q35", folder) == firmware.find(OWN, "q35", folder / code) == found
 
 
 def describe(folder: Path, name: str, code: Path, variables: Path, *features: str, arch: str = "x86_64",
@@ -65,10 +67,10 @@ def test_descriptors(tmp_path: Path) -> None:
 def test_a_code_file_without_variables(tmp_path: Path) -> None:
     (tmp_path / "MY_CODE.fd").write_bytes(b"c")
     with pytest.raises(UserError) as caught:
-        firmware.find(Path("/bin/q"), "q35", tmp_path / "MY_CODE.fd")
+        firmware.find(OWN, "q35", tmp_path / "MY_CODE.fd")
     assert caught.value.hint == "put MY_VARS.fd into the same folder"
     (tmp_path / "MY_VARS.fd").write_bytes(b"v")
-    assert firmware.find(Path("/bin/q"), "q35", tmp_path / "MY_CODE.fd").variables.name == "MY_VARS.fd"
+    assert firmware.find(OWN, "q35", tmp_path / "MY_CODE.fd").variables.name == "MY_VARS.fd"
 
 
 @pytest.mark.parametrize(("platform", "os_release", "word"), [
@@ -81,14 +83,15 @@ def test_install_hints(platform: str, os_release: str, word: str) -> None:
 
 
 def test_version_is_asked_once_for_each_binary(tmp_path: Path) -> None:
-    program, cache, calls = tmp_path / "q", tmp_path / "c" / "q.json", tmp_path / "calls"
-    program.write_text(f"#!/bin/sh\necho x >> {calls}\necho QEMU emulator version 1.2.3\n")
-    program.chmod(0o755)
+    path, cache, calls = tmp_path / "q", tmp_path / "c" / "q.json", tmp_path / "calls"
+    path.write_text(f"#!/bin/sh\necho x >> {calls}\necho QEMU emulator version 1.2.3\n")
+    path.chmod(0o755)
+    program = binary.Qemu(path)
     assert binary.version(program, cache) == binary.version(program, cache) == "1.2.3"
     assert calls.read_text() == "x\n"
-    os.utime(program, (5, 5))
+    os.utime(path, (5, 5))
     assert binary.version(program, cache) == "1.2.3" and calls.read_text() == "x\nx\n"
-    program.write_text("#!/bin/sh\necho hello\n")
+    path.write_text("#!/bin/sh\necho hello\n")
     with pytest.raises(UserError, match="is not QEMU"):
         binary.version(program, cache)
 

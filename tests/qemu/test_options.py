@@ -21,6 +21,7 @@ def image(tmp_path: Path) -> Path:
 def test_defaults(image: Path) -> None:
     assert parse({}, image) == BootOptions(image)
     assert parse({"image": "other", "data_dir": "/x"}, image) == BootOptions(image)  # others' variables
+    assert [parse({"toolchain": name}, image).host for name in ("auto", "host")] == [False, True]
 
 
 def test_every_variable_is_read(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +32,7 @@ def test_every_variable_is_read(image: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert set(given) | {"prompts"} == set(VARIABLES)
     assert parse(given, image) == BootOptions(
         image, "kvm", "qemu64,+avx", "pc", 4, "512M", "on", "gui", False, 1.5, True, True, Path("/called/from/fw"),
-        ("a\nb",), False, "3", str(2**64 - 1), "0.5", "0", "1")
+        False, ("a\nb",), False, "3", str(2**64 - 1), "0.5", "0", "1")
 
 
 @pytest.mark.parametrize(("name", "value"), [

@@ -12,6 +12,7 @@ from tests.qemu.conftest import ROOT
 from toolchain.errors import UserError
 from toolchain.qemu import display, life, protocol
 from toolchain.qemu.attempts import Attempt, cpu_argument, own_accelerator, plan
+from toolchain.qemu.binary import Qemu
 from toolchain.qemu.firmware import Firmware
 from toolchain.qemu.machine import Machine, command
 from toolchain.qemu.memo import Memo
@@ -48,7 +49,7 @@ def test_plans() -> None:
 
 
 def machine(**how: object) -> Machine:
-    parts = {"binary": Path("/bin/q"), "firmware": Firmware(Path("/f/c"), Path("/f/v")), "combined": None,
+    parts = {"qemu": Qemu(Path("/bin/q")), "firmware": Firmware(Path("/f/c"), Path("/f/v")), "combined": None,
              "disk": Path("/i/a,b.img"), "keep": False, "machine": "q35", "smp": 2, "mem": "2G", "display": "none"}
     return Machine(**{**parts, **how})  # type: ignore[arg-type]
 

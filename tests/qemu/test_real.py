@@ -13,7 +13,7 @@ from tests.qemu.conftest import Bed, gone, wait_until
 
 pytestmark = pytest.mark.qemu
 
-NO_PROGRAM = ("prompt=x", "timeout=25")
+NO_PROGRAM = ("prompt=x", "timeout=15")
 
 
 def qemu_of(bed: Bed, accel: str) -> int | None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 
+from tests.executors.conftest import needs
 from tests.qemu.conftest import ROOT
+from toolchain.executors.choose import docker_trouble
+from toolchain.roots.folder import RootFolder
+from toolchain.store import Store, default_folder
+from toolchain.ui import Ui
 from toolchain.windows import (
     DOCKER_IMAGE,
+    DOCKER_RIGHTS,
     PathError,
     docker_command,
     plan,
@@ -90,11 +99,40 @@ def test_wsl_command() -> None:
 
 def test_docker_command() -> None:
     argv = docker_command(r"C:\src\my ingot", ["image=x", r"data_dir=data\here"], terminal=True)
-    assert argv == ["docker", "run", "--rm", "-it", "--mount", r"type=bind,source=C:\src\my ingot,target=/work",
+    assert argv == ["docker", "run", "--rm", "-it", "--security-opt", "seccomp=unconfined", "--security-opt",
+                    "systempaths=unconfined", "--mount", "type=volume,source=ingot-cache,target=/root/.cache",
+                    "--mount", r"type=bind,source=C:\src\my ingot,target=/work",
                     "--workdir", "/work", DOCKER_IMAGE, "./doit", "image=x", "data_dir=data/here"]
     for root, words in ((r"\\server\x", []), ("C:\\x", [r"data_dir=D:\y"])):
         with pytest.raises(PathError):
             docker_command(root, words, terminal=False)
+
+
+@pytest.mark.docker
+def test_a_sandbox_can_be_made_in_that_container() -> None:
+    """bubblewrap from the toolchain root, as ./doit starts it there, on a system that is the root's /usr."""
+    needs("docker", docker_trouble() or (None if shutil.which("docker") else "docker is not on PATH"))
+    root = RootFolder(Store(default_folder()), Ui()).ensure("cc").path
+    system = io.BytesIO()
+    with tarfile.open(fileobj=system, mode="w") as tar:
+        for name in ("usr", "tmp", "lib64"):
+            member = tarfile.TarInfo(name)
+            member.mode = 0o777
+            member.type, member.linkname = (tarfile.SYMTYPE, "usr/lib64") if name == "lib64" else (tarfile.DIRTYPE, "")
+            tar.addfile(member)
+    image = subprocess.run(["docker", "import", "-"], input=system.getvalue(), capture_output=True, check=True)
+    name = image.stdout.decode().strip()
+    libraries = "/usr/lib/x86_64-linux-gnu"
+    bwrap = [f"{libraries}/ld-linux-x86-64.so.2", "--library-path", libraries, "/usr/bin/bwrap", "--unshare-all",
+             "--uid", "1000", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc",
+             "--dev", "/dev", "--tmpfs", "/tmp", "--remount-ro", "/", "/usr/bin/id", "-u"]
+    try:
+        done = subprocess.run(["docker", "run", "--rm", *DOCKER_RIGHTS, "--network", "none", "--mount",
+                               f"type=bind,source={root}/usr,target=/usr,readonly", name, *bwrap], capture_output=True,
+                              text=True, timeout=60, check=False)
+    finally:
+        subprocess.run(["docker", "rmi", name], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "1000\n"), done.stderr
 
 
 def test_a_bare_python_runs_it(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import shutil
 import socket
@@ -12,10 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.qemu.real import real_qemu
 
-CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
-VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 PATIENCE = 60.0  # seconds: all of a test run's workers share two cores
 PROMPT = b"\r\n> "
 STX, ETX, ENQ = b"\x02", b"\x03", b"\x05"
@@ -36,11 +35,10 @@ class Machine:
     def __init__(
         self, folder: Path, image: Path, *, machine: str = "q35", cpu: str = "max", smp: int = 1
     ) -> None:
-        if shutil.which("qemu-system-x86_64") is None or not CODE.exists():
-            pytest.skip("needs qemu-system-x86 and ovmf")
+        qemu, code = real_qemu()
         self.folder = folder
         variables = folder / "vars.fd"
-        shutil.copyfile(VARIABLES, variables)
+        shutil.copyfile(code.variables, variables)
         self.started = time.monotonic()
         self.banner = b""
         self.received = b""
@@ -48,13 +46,15 @@ class Machine:
         (self.line, line), (monitor, control) = socket.socketpair(), socket.socketpair()
         line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # a reader who pauses is soon felt
         self.process = subprocess.Popen(
-            ["qemu-system-x86_64", "-accel", "tcg", "-machine", machine, "-cpu", cpu, "-smp", str(smp), "-m", "256M",
-             "-nodefaults", "-vga", "std", "-display", "none",
-             "-drive", f"if=pflash,format=raw,readonly=on,file={CODE}",
-             "-drive", f"if=pflash,format=raw,file={variables}",
-             "-drive", f"if=virtio,format=raw,snapshot=on,file={image}",
-             "-chardev", f"socket,id=line,fd={line.fileno()}", "-serial", "chardev:line",
-             "-chardev", f"socket,id=qmp,fd={control.fileno()}", "-mon", "chardev=qmp,mode=control"],
+            qemu.argv(
+                "-accel", "tcg", "-machine", machine, "-cpu", cpu, "-smp", str(smp), "-m", "256M",
+                "-nodefaults", "-vga", "std", "-display", "none",
+                "-drive", f"if=pflash,format={code.format},readonly=on,file={code.code}",
+                "-drive", f"if=pflash,format={code.format},file={variables}",
+                "-drive", f"if=virtio,format=raw,snapshot=on,file={image}",
+                "-chardev", f"socket,id=line,fd={line.fileno()}", "-serial", "chardev:line",
+                "-chardev", f"socket,id=qmp,fd={control.fileno()}", "-mon", "chardev=qmp,mode=control"),
+            env=qemu.environ(os.environ),
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, pass_fds=(line.fileno(), control.fileno()))
         line.close()
         control.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolchain.apt import install_missing
 from toolchain.commands import IngotCommand
 from toolchain.plugin import Session
 from toolchain.qemu.options import VARIABLES
@@ -24,10 +23,8 @@ class Boot(IngotCommand):
 
         qemu.parse(current.given, Path(__file__))  # a wrong value is said before anything is built
         self.bring(["image"])
-        if "ovmf" not in current.given:
-            install_missing(current.ui, ("boot",))
-
         image = current.get("image", "tales")
         folder = Path("build") / image
         options = qemu.parse(current.given, folder / f"{image}.img")
-        return qemu.boot(options, say=current.ui.say, boot_json=folder / "boot.json")
+        return qemu.boot(options, say=current.ui.say, boot_json=folder / "boot.json",
+                         vm=lambda: current.roots.ensure("vm").path)

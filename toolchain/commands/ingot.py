@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolchain.commands.test import VARIABLES as TEST
+from toolchain.commands.toolchain import VARIABLES as ROOTS
 from toolchain.qemu.options import VARIABLES as BOOT
 
-VARIABLES = {**BOOT, **TEST}
+VARIABLES = {**BOOT, **TEST, **ROOTS}

@@ -1,4 +1,4 @@
-"""`./doit lock image=NAME`: pins the outputs of a finished image in images/NAME.lock."""
+"""`./doit lock image=NAME` pins the outputs of an image; `./doit lock [cc vm …]` locks toolchain roots anew."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from toolchain.plugin import Session
 
 
 class Lock(IngotCommand):
-    """Builds the image, then writes down what came out."""
+    """Writes down what something is now, so that a change is seen."""
 
     name = "lock"
-    doc_purpose = "build an image and pin the sha256 of every output in images/NAME.lock"
-    doc_usage = "image=NAME"
+    doc_purpose = "lock the toolchain roots anew, or pin an image's outputs in images/NAME.lock"
+    doc_usage = "[ROOT ...] | image=NAME"
+    takes_names = True
 
     def go(self, current: Session, names: list[str]) -> int:
-        """Replaces the lock file as a whole."""
+        """Replaces each lock file as a whole."""
         if "image" not in current.given:
-            raise UserError("lock does not know which image", "./doit lock image=tales")
+            return _lock_roots(current, names)
+        if names:
+            raise UserError(f"lock takes either image= or toolchain roots, not image= and {names[0]}", "do one of them")
         self.bring(["image", "host"])
         entries = manifest(current.graph, current.graph.order())
         if len(entries) < len(current.graph.stages):
@@ -28,3 +31,21 @@ class Lock(IngotCommand):
         path = Path("images") / f"{current.given['image']}.lock"
         print(f"{path}: {write_lock(path, entries)} outputs")
         return 0
+
+
+def _lock_roots(current: Session, names: list[str]) -> int:
+    """Says per root what has changed."""
+    from toolchain.roots.relock import relock
+
+    for done in relock(names, current.roots):
+        changes = done.changes()
+        if done.old == done.new:
+            said = "unchanged"
+        elif done.old is None:
+            said, changes = "new", []
+        else:
+            said = f"{len(changes)} packages differ" if changes else "the same packages"
+        print(f"{done.new.root}: {sum(1 for _ in done.new.files())} packages, {said}")
+        for line in changes:
+            print(f"  {line}")
+    return 0

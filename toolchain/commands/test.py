@@ -6,9 +6,10 @@ import os
 import subprocess
 import sys
 
-from toolchain.apt import install_missing
 from toolchain.commands import IngotCommand
+from toolchain.errors import UserError
 from toolchain.extras import ensure
+from toolchain.packages import install_hint, missing
 from toolchain.plugin import Session
 
 VARIABLES = {
@@ -27,7 +28,10 @@ class Test(IngotCommand):
 
     def go(self, current: Session, names: list[str]) -> int:
         """pytest's own output and exit status."""
-        install_missing(current.ui, ("build", "boot", "test"))
+        lacking = missing()
+        if lacking:
+            raise UserError(f"the tests need {', '.join(need.what for need in lacking)}, which this machine lacks",
+                            install_hint(lacking))
         ensure("pytest", current.ui)
         argv = [sys.executable, "-m", "pytest", "-n", str(os.cpu_count() or 1), "--dist", "worksteal"]
         if current.get("slow", "0") in ("", "0"):

@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _running: set[subprocess.Popen[Any]] = set()
 _closing = False
+_callbacks: list[Callable[[], None]] = []
 _lock = threading.Lock()
 GRACE = 5.0  # seconds that a trainer has for its checkpoint
 
@@ -34,13 +35,22 @@ def started(argv: list[str], **more: Any) -> Iterator[subprocess.Popen[Any]]:
             _running.discard(child)
 
 
+def on_end(callback: Callable[[], None]) -> None:
+    """Has `end_all` call this too: it ends what is not a child of this process."""
+    with _lock:
+        _callbacks.append(callback)
+
+
 def end_all() -> None:
     """Ends every child that still runs, and lets no other begin."""
     global _closing
     with _lock:
         _closing = True
         children = list(_running)
+        callbacks = list(_callbacks)
     _end(children)
+    for callback in callbacks:
+        callback()
 
 
 def _end(children: list[subprocess.Popen[Any]]) -> None:

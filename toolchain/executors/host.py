@@ -13,7 +13,7 @@ from pathlib import Path
 
 from toolchain.digest import sha256
 from toolchain.errors import UserError
-from toolchain.executors import ENVIRONMENT
+from toolchain.executors import ENVIRONMENT, Job
 from toolchain.executors.children import started
 from toolchain.files import read_json, write_json
 
@@ -44,7 +44,7 @@ class Host:
         self._known: dict[str, list[object]] | None = None
         self._seen: dict[str, str] = {}
 
-    def digest(self, tools: tuple[str, ...]) -> str:
+    def digest(self, root: str, tools: tuple[str, ...]) -> str:
         """sha256 over each tool's name and what it says of its version (or its bytes, for a path); asked once a run."""
         identities = {tool: self._seen.get(tool) or self._identity(tool) for tool in sorted(tools)}
         self._seen.update((tool, found) for tool, found in identities.items() if found != "missing")
@@ -73,23 +73,28 @@ class Host:
             write_json(self._cache, self._known)
         return identity
 
-    def run(self, argv: tuple[str, ...], work: Path, scratch: Path | None, on_line: Callable[[str], None]) -> int:
-        """Runs argv in `work`."""
-        if scratch is not None:
-            (work / "scratch").symlink_to(scratch, target_is_directory=True)
-        temporary = work / ".tmp"
+    def run(self, job: Job, on_line: Callable[[str], None]) -> int:
+        """Runs the program in its folder, as this user."""
+        for path, blob in job.blobs.items():
+            (job.work / path).symlink_to(blob)
+        if job.scratch is not None:
+            (job.work / "scratch").symlink_to(job.scratch, target_is_directory=True)
+        temporary = job.work / ".tmp"
         temporary.mkdir()
         env = {**ENVIRONMENT, "PATH": search_path(), "HOME": str(temporary), "TMPDIR": str(temporary)}
-        program = find(argv[0]) if "/" not in argv[0] else argv[0]
+        program = find(job.argv[0]) if "/" not in job.argv[0] else job.argv[0]
         if program is None:
-            raise UserError(f"{argv[0]} is not on this machine", "./doit doctor says how to get it")
-        with started([program, *argv[1:]], cwd=work, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            raise UserError(f"{job.argv[0]} is not on this machine", "./doit doctor says how to get it")
+        with started([program, *job.argv[1:]], cwd=job.work, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                      stderr=subprocess.STDOUT, umask=0o022, text=True, errors="replace") as child:
             assert child.stdout is not None
             with child.stdout:
                 for line in child.stdout:
                     on_line(line.rstrip("\n"))
                 return int(child.wait())
+
+    def close(self) -> None:
+        """Nothing is kept warm."""
 
 
 def _version(path: str) -> str:

@@ -20,12 +20,15 @@ def parse(words: Mapping[str, str], image: Path) -> BootOptions:
     return parse_options(words, image)
 
 
-def boot(options: BootOptions, *, say: Callable[[str], None], boot_json: Path) -> int:
+def boot(options: BootOptions, *, say: Callable[[str], None], boot_json: Path,
+         vm: Callable[[], Path] | None = None) -> int:
     """Boots `options.image` and returns the exit status for the user.
 
     `say` gets one-line notices (they belong on stderr: stdout is the model's). A scripted boot writes
-    `boot_json`. Raises UserError; by then QEMU is gone and the terminal as it was.
+    `boot_json`. `vm` gives the folder of the toolchain root with QEMU and OVMF, and is asked only where
+    they are needed; without it this machine's are used. Raises UserError; by then QEMU is gone and the
+    terminal as it was.
     """
     from toolchain.qemu.run import run
 
-    return run(options, say=say, boot_json=boot_json)
+    return run(options, say=say, boot_json=boot_json, vm=vm)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import subprocess
@@ -119,12 +120,12 @@ def _hvf(facts: Facts) -> Finding:
                    "tcg is used; inside a virtual machine its host must offer nested virtualisation")
 
 
-def accelerators() -> list[Finding]:
-    """What can run a guest fast on this machine; QEMU need not be installed."""
-    try:
-        version: str | None = binary.version(binary.find(), cache_folder() / "qemu.json")
-    except UserError:
-        version = None
+def accelerators(qemu: binary.Qemu | None) -> list[Finding]:
+    """What can run a guest fast on this machine. `qemu` is the one that would boot, if it is there already."""
+    version = None
+    if qemu is not None:
+        with contextlib.suppress(UserError):
+            version = binary.version(qemu, cache_folder() / "qemu.json")
     return [accelerator(gather(version))]
 
 

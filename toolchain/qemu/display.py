@@ -6,15 +6,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from toolchain.errors import UserError
+from toolchain.qemu.binary import Qemu
 
 
-def argument(binary: Path) -> str:
+def argument(qemu: Qemu) -> str:
     """The -display of display=gui. Raises UserError where there is none."""
-    shown = subprocess.run([str(binary), "-display", "help"], capture_output=True, text=True, timeout=20, check=False,
-                           stdin=subprocess.DEVNULL)
+    shown = subprocess.run(qemu.argv("-display", "help"), env=qemu.environ(os.environ), capture_output=True, text=True,
+                           timeout=20, check=False, stdin=subprocess.DEVNULL)
     return choose(shown.stdout.split(), sys.platform, os.environ)
 
 

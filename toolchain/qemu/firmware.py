@@ -5,13 +5,13 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolchain.errors import UserError
-from toolchain.qemu.binary import this_install_hint
+from toolchain.qemu.binary import Qemu, of_root, this_install_hint
 
 # For systems without QEMU's firmware descriptors: code, variables.
 _PAIRS = (
@@ -41,14 +41,26 @@ class Firmware:
     format: str = "raw"
 
 
-def find(binary: Path, machine: str, named: Path | None = None) -> Firmware:
-    """`named` (ovmf=), else INGOT_OVMF, else this system's. Raises UserError."""
+def find(qemu: Qemu, machine: str, named: Path | None = None, vm: Callable[[], Path] | None = None) -> Firmware:
+    """`named` (ovmf=), else INGOT_OVMF, else that of the QEMU's root; with this machine's QEMU this machine's, else
+    that of the root that `vm` gives. Raises UserError."""
     chosen = named or (Path(os.environ["INGOT_OVMF"]) if os.environ.get("INGOT_OVMF") else None)
     if chosen is not None:
         return _named(chosen)
-    beside = [binary.parent / "share", binary.resolve().parent.parent / "share" / "qemu"]
-    return search(machine, [Path(folder) for folder in _DESCRIPTORS] + [folder / "firmware" for folder in beside],
-                  [Path(folder) for folder in _FOLDERS] + beside)
+    if qemu.firmware is not None:  # the root's descriptors speak of /usr/share, which is this machine's
+        return search(machine, [], [qemu.firmware])
+    beside = [qemu.path.parent / "share", qemu.path.resolve().parent.parent / "share" / "qemu"]
+    try:
+        return search(machine, [Path(folder) for folder in _DESCRIPTORS] + [folder / "firmware" for folder in beside],
+                      [Path(folder) for folder in _FOLDERS] + beside)
+    except UserError as none:
+        if vm is None:
+            raise
+        try:
+            root = vm()
+        except UserError as exc:
+            raise UserError(f"{none.what}, and the toolchain's cannot be had: {exc.what}", none.hint) from exc
+        return find(of_root(root), machine)
 
 
 def search(machine: str, descriptors: list[Path], folders: list[Path]) -> Firmware:
@@ -112,5 +124,3 @@ def _named(path: Path) -> Firmware:
             return Firmware(path, path.parent / name)
     raise UserError(f"ovmf={path}: the variables that belong to it are not beside it",
                     f"put {known[0] if known else swapped} into the same folder")
-
-

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain.qemu.attempts import Attempt
+from toolchain.qemu.binary import Qemu
 from toolchain.qemu.firmware import Firmware
 
 
@@ -18,7 +19,7 @@ from toolchain.qemu.firmware import Firmware
 class Machine:
     """What one QEMU is made of."""
 
-    binary: Path
+    qemu: Qemu
     firmware: Firmware
     combined: Path | None  # variables and code in one file, where flash cannot be mapped (WHPX)
     disk: Path
@@ -33,7 +34,7 @@ def command(m: Machine, attempt: Attempt, serial: str, monitor: str) -> list[str
     """The argv that starts `m` the way that `attempt` says. `serial` and `monitor` are -chardev back ends."""
     accel = "whpx,kernel-irqchip=off" if attempt.accel == "whpx" else attempt.accel
     words = [
-        str(m.binary), "-name", "ingot", "-no-user-config", "-nodefaults", "-no-reboot",
+        "-name", "ingot", "-no-user-config", "-nodefaults", "-no-reboot",
         "-machine", m.machine, "-accel", accel, "-cpu", attempt.cpu, "-smp", str(m.smp), "-m", m.mem,
     ]
     if m.combined is not None:
@@ -48,7 +49,7 @@ def command(m: Machine, attempt: Attempt, serial: str, monitor: str) -> list[str
     words += ["-display", m.display, "-vga", "none" if m.display == "none" else "std"]
     words += ["-chardev", f"{serial},id=serial", "-serial", "chardev:serial",
               "-chardev", f"{monitor},id=monitor", "-mon", "chardev=monitor,mode=control"]
-    return words
+    return m.qemu.argv(*words)
 
 
 def _escape(path: Path) -> str:

@@ -23,7 +23,7 @@ VARIABLES = {
     "timeout": "seconds until a scripted boot counts as hung (default 600 for each prompt)",
     "raw_exit": "1: exit with QEMU's own status (default 0)",
     "fresh": "1: discard what earlier interactive boots wrote to their copy of this image (default 0)",
-    "ovmf": "the UEFI firmware: a *CODE*.fd file, or a folder with one (default: where the system has it)",
+    "ovmf": "the UEFI firmware: a *CODE*.fd file, or a folder with one (default: the one that goes with the QEMU)",
     "prompt": "text to continue: a scripted boot, which prints the result and powers off",
     "prompts": "a file of prompts, one a line, for one scripted boot",
     "tokens": "how many tokens to make at most",
@@ -57,6 +57,7 @@ class BootOptions:
     raw_exit: bool = False
     fresh: bool = False
     ovmf: Path | None = None
+    host: bool = False  # toolchain=host: this machine's QEMU
     prompts: tuple[str, ...] | None = None
     several: bool = False  # prompts=FILE: boot.json lists the replies
     tokens: str | None = None
@@ -96,6 +97,7 @@ def parse(words: Mapping[str, str], image: Path) -> BootOptions:
         raw_exit=_flag(words, "raw_exit", False),
         fresh=_flag(words, "fresh", False),
         ovmf=_path(words["ovmf"]) if words.get("ovmf") else None,
+        host=words.get("toolchain") == "host",
         prompts=prompts,
         several=several,
         tokens=_integer_text(words, "tokens", 1, 1_000_000),

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 _STDERR_KEPT = 64 * 1024
 
@@ -23,8 +23,8 @@ class Child:
     elsewhere by a small shell that waits for our end of a pipe to close.
     """
 
-    def __init__(self, argv: Sequence[str], pass_fds: Sequence[int] = ()) -> None:
-        self._popen = _start(argv, pass_fds)
+    def __init__(self, argv: Sequence[str], pass_fds: Sequence[int] = (), env: Mapping[str, str] | None = None) -> None:
+        self._popen = _start(argv, pass_fds, env)
         self._release = _guard(self._popen.pid)
         self._finalizer = weakref.finalize(self, _end, self._popen, self._release)
         self._stderr = b""
@@ -81,12 +81,12 @@ def _end(popen: subprocess.Popen[bytes], release: Callable[[], None]) -> None:
     release()
 
 
-def _start(argv: Sequence[str], pass_fds: Sequence[int]) -> subprocess.Popen[bytes]:
+def _start(argv: Sequence[str], pass_fds: Sequence[int], env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
     if sys.platform == "win32":
-        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                creationflags=subprocess.CREATE_NEW_PROCESS_GROUP)
+        return subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, creationflags=subprocess.CREATE_NEW_PROCESS_GROUP)
     before = _die_with_parent() if sys.platform.startswith("linux") else None
-    return subprocess.Popen(argv, pass_fds=pass_fds, start_new_session=True, preexec_fn=before,
+    return subprocess.Popen(argv, env=env, pass_fds=pass_fds, start_new_session=True, preexec_fn=before,
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 

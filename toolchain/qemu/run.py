@@ -35,13 +35,13 @@ class Ended(BaseException):
         self.status = 128 + signum
 
 
-def run(options: BootOptions, *, say: Say, boot_json: Path) -> int:
+def run(options: BootOptions, *, say: Say, boot_json: Path, vm: Callable[[], Path] | None = None) -> int:
     """See toolchain.qemu.boot."""
     report = Report(options.accel, options.smp, options.several)
     status = 1
     try:
         with _signals():
-            status = _boot(options, report, say, boot_json.parent / "boot")
+            status = _boot(options, report, say, boot_json.parent / "boot", vm)
     except KeyboardInterrupt:
         status = 130
     except Ended as ended:
@@ -55,9 +55,9 @@ def run(options: BootOptions, *, say: Say, boot_json: Path) -> int:
     return status
 
 
-def _boot(options: BootOptions, report: Report, say: Say, copies: Path) -> int:
-    program = binary.find()
-    code = firmware.find(program, options.machine, options.ovmf)
+def _boot(options: BootOptions, report: Report, say: Say, copies: Path, vm: Callable[[], Path] | None) -> int:
+    program = binary.choose(options.display, options.host, vm)
+    code = firmware.find(program, options.machine, options.ovmf, vm)
     window = display.argument(program) if options.display == "gui" else "none"
     own = attempts.own_accelerator(sys.platform, platform.machine())
     order = attempts.plan(options.accel, options.cpu, options.avx2, fallback=options.fallback, own=own)

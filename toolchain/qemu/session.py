@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import time
@@ -28,11 +29,11 @@ class Session:
         self.log = b""
         try:
             argv = machine.command(parts, attempt, serial.chardev, monitor.chardev)
-            self.child = Child(argv, serial.inherited + monitor.inherited)
+            self.child = Child(argv, serial.inherited + monitor.inherited, parts.qemu.environ(os.environ))
         except OSError as exc:
             serial.close()
             monitor.close()
-            raise UserError(f"{parts.binary} cannot be started: {exc.strerror}", "check the installation") from None
+            raise UserError(f"{parts.qemu.path} cannot be started: {exc.strerror}", "check the installation") from None
         self.serial: socket.socket | None = None
         self.monitor: Monitor | None = None
         with contextlib.suppress(OSError):  # (Windows) it ended before it called; its status says the rest

@@ -1,0 +1,139 @@
+"""The roots of this machine: STORE/roots/TREE/root, each unpacked once and never changed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from toolchain.errors import UserError
+from toolchain.files import disk_errors, remove_tree
+from toolchain.roots import Root, lockfile
+from toolchain.roots.lockfile import Lock
+from toolchain.store import Store
+from toolchain.ui import Ui
+
+LOCKS = Path(__file__).resolve().parent.parent
+
+
+class RootFolder:
+    """Roots as executors see them: known by their locks, unpacked when they are first needed."""
+
+    def __init__(self, store: Store, ui: Ui, locks: Path = LOCKS) -> None:
+        self.store = store
+        self.ui = ui
+        self.locks = locks
+        self._bytes: dict[str, bytes] = {}
+        self._read: dict[str, Lock] = {}
+
+    def _data(self, name: str) -> bytes:
+        """The lock file, read once: what a key holds is what is unpacked, whoever edits the file meanwhile."""
+        if name not in self._bytes:
+            self._bytes[name] = lockfile.read(lockfile.lock_path(self.locks, name))
+        return self._bytes[name]
+
+    def lock(self, name: str) -> Lock:
+        """The root's lock; UserError where there is none that can be used."""
+        if name not in self._read:
+            path = lockfile.lock_path(self.locks, name)
+            lock = lockfile.decode(self._data(name), str(path))
+            if lock.root != name:
+                raise UserError(f"{path} is the lock of the root {lock.root}", f"./doit lock {name}")
+            self._read[name] = lock
+        return self._read[name]
+
+    def names(self) -> list[str]:
+        """The roots that have a lock."""
+        return sorted(path.stem for path in self.locks.glob("*.lock"))
+
+    def identity(self, name: str) -> str:
+        """`NAME:sha256 of its lock file`."""
+        return lockfile.identity(name, self._data(name))
+
+    def look(self, name: str) -> Root | None:
+        """The root where it is unpacked already; nothing is fetched."""
+        root = self._root(self.lock(name))
+        return root if root.path.is_dir() else None
+
+    def ensure(self, name: str) -> Root:
+        """The root, fetched and unpacked where it is not there yet."""
+        lock = self.lock(name)
+        root = self._root(lock)
+        if not root.path.is_dir():
+            with self._held(lock):
+                if not root.path.is_dir():
+                    self.place(lock)
+        return root
+
+    def check(self, name: str) -> Root:
+        """The root, every file of it read again; one that was damaged is unpacked anew."""
+        from toolchain.roots.tree import digest
+
+        root = self.ensure(name)
+        with self._held(self.lock(name)):
+            if digest(root.path) != root.tree:
+                self.ui.warn(f"toolchain root {name} was damaged: it is unpacked anew")
+                self.place(self.lock(name))
+        return root
+
+    def fetch(self, lock: Lock) -> None:
+        """Brings the packages of a root into the store, without unpacking them."""
+        from toolchain.roots import fetch
+
+        stage = f"root {lock.root}"
+        with disk_errors("the store"), self.store.workspace() as work, self.ui.running(stage):
+            fetch.fetch(lock, self.store, work, self.ui.progress(stage))
+
+    def _root(self, lock: Lock) -> Root:
+        return Root(lock.root, lock.tree, self.store.folder / "roots" / lock.tree / "root")
+
+    @contextlib.contextmanager
+    def _held(self, lock: Lock) -> Iterator[None]:
+        with disk_errors("the store"), self.store.lock(f"root-{lock.root}"):
+            yield
+
+    def place(self, lock: Lock) -> str:
+        """Fetches and unpacks a root, replacing what is there; returns its tree's sha256.
+
+        A lock that has a tree yet must give that one. The caller holds the root's lock.
+        """
+        from toolchain.roots import fetch, tree, unpack
+
+        stage, begun = f"root {lock.root}", time.monotonic()
+        # One name a root: what a killed process has left is found, and gone, the next time.
+        work = self.store.folder / "tmp" / f"root-{lock.root}"
+        remove_tree(work)
+        try:
+            with disk_errors(f"toolchain root {lock.root}"), self.ui.running(stage):
+                (work / "new").mkdir(parents=True)
+                fetch.fetch(lock, self.store, work, self.ui.progress(stage))
+                unpack.unpack(lock, self.store, work / "new" / "root", self.ui, stage)
+                found = tree.digest(work / "new" / "root")
+                if lock.tree and found != lock.tree:
+                    raise UserError(f"toolchain root {lock.root}: the tree is {found}, the lock says {lock.tree}",
+                                    "the lock was edited or made by another version of ingot: "
+                                    f"restore it, or ./doit lock {lock.root}")
+                _settle(work)
+                place = self.store.folder / "roots" / found
+                place.parent.mkdir(parents=True, exist_ok=True)
+                if place.exists():
+                    os.rename(place, work / "old")
+                os.rename(work / "new", place)
+        finally:
+            remove_tree(work)
+        self.ui.done(stage, "unpacked", time.monotonic() - begun, sum(file.size for file in lock.files()))
+        return found
+
+
+def _settle(folder: Path) -> None:
+    """Makes the file system write what is in the folder: a tree has its name only when it lies on the disk."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            ctypes.CDLL(None).syncfs(handle)
+        finally:
+            os.close(handle)
