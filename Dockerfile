@@ -1,1 +1,1 @@
-toolchain/executors/Dockerfile
+toolchain/executors/docker/Dockerfile

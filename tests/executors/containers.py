@@ -14,7 +14,7 @@ import pytest
 from tests.executors.conftest import needs
 from toolchain.executors import Job
 from toolchain.executors.docker import Docker, trouble
-from toolchain.executors.docker_engine import Engine, connect
+from toolchain.executors.docker.engine import Engine, connect
 from toolchain.roots import Roots
 
 

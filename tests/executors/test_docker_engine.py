@@ -15,7 +15,7 @@ pytest.importorskip("docker")
 from toolchain.errors import UserError  # noqa: E402
 from toolchain.executors import Job  # noqa: E402
 from toolchain.executors.docker import Docker, trouble  # noqa: E402
-from toolchain.executors.docker_engine import NoEngine, describe  # noqa: E402
+from toolchain.executors.docker.engine import NoEngine, describe  # noqa: E402
 from toolchain.roots import Root  # noqa: E402
 
 
@@ -86,7 +86,7 @@ def test_a_rootless_engine_is_found(path: Path, tmp_path: Path, monkeypatch: pyt
     """Its socket is the user's own; it is asked where the machine's is not there or not ours."""
     monkeypatch.delenv("DOCKER_HOST")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(path.parent))
-    monkeypatch.setattr("toolchain.executors.docker_engine._SOCKET", str(tmp_path / "none.sock"))
+    monkeypatch.setattr("toolchain.executors.docker.engine._SOCKET", str(tmp_path / "none.sock"))
     assert trouble() == f"no socket {tmp_path}/none.sock"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(f"{path.parent}/docker.sock")

@@ -15,8 +15,8 @@ import pytest
 
 from tests.executors.containers import fixture_engine  # noqa: F401
 from toolchain.errors import UserError
-from toolchain.executors.docker_engine import Engine
-from toolchain.executors.docker_image import context, image, labels_of, tag_of
+from toolchain.executors.docker.engine import Engine
+from toolchain.executors.docker.image import context, ensure_image, labels_of, tag_of
 from toolchain.roots import Root
 
 pytestmark = pytest.mark.docker
@@ -59,7 +59,7 @@ def counted(engine: Engine) -> tuple[Engine, Counting]:
 
 
 def test_image_holds_the_tree_and_says_so(engine: Engine, little: Root, tmp_path: Path) -> None:
-    found = engine.api.inspect_image(image(engine, little, tmp_path / "records"))
+    found = engine.api.inspect_image(ensure_image(engine, little, tmp_path / "records"))
     assert found["RepoTags"] == [f"ingot/{little.name}:{little.tree[:16]}"]
     assert found["Config"]["Labels"]["ingot.tree"] == little.tree
     made = engine.api.create_container(found["Id"], ["/bin/tool"])["Id"]
@@ -78,21 +78,21 @@ def test_image_holds_the_tree_and_says_so(engine: Engine, little: Root, tmp_path
 def test_image_is_built_once_and_anew_when_it_differs(engine: Engine, little: Root, tmp_path: Path) -> None:
     engine, api = counted(engine)
     records = tmp_path / "records"
-    first = image(engine, little, records)
-    assert image(engine, little, records) == first and api.built == 1
+    first = ensure_image(engine, little, records)
+    assert ensure_image(engine, little, records) == first and api.built == 1
 
     api.remove_image(first, force=True)
-    second = image(engine, little, records)
+    second = ensure_image(engine, little, records)
     assert api.built == 2
 
     foreign(api.api, little)
     assert api.inspect_image(tag_of(little))["Id"] != second
-    third = image(engine, little, records)
+    third = ensure_image(engine, little, records)
     assert api.built == 3 and api.inspect_image(tag_of(little))["Id"] == third
     assert labels_of(little).items() <= api.inspect_image(third)["Config"]["Labels"].items()
 
     (records / f"{little.tree}.json").write_text('{"image": "sha256:another"}')
-    image(engine, little, records)
+    ensure_image(engine, little, records)
     assert api.built == 4
 
 
@@ -107,7 +107,8 @@ def foreign(api: Any, root: Root) -> None:
 def test_two_at_once_build_one(engine: Engine, little: Root, tmp_path: Path) -> None:
     engine, api = counted(engine)
     found: list[str] = []
-    threads = [threading.Thread(target=lambda: found.append(image(engine, little, tmp_path / "r"))) for _ in range(3)]
+    records = tmp_path / "r"
+    threads = [threading.Thread(target=lambda: found.append(ensure_image(engine, little, records))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -119,11 +120,11 @@ def test_a_build_that_fails_names_the_root(engine: Engine, little: Root, tmp_pat
                                            monkeypatch: pytest.MonkeyPatch) -> None:
     bad = tmp_path / "Dockerfile"
     bad.write_text("FROM scratch\nCOPY nothing/ /\n")
-    monkeypatch.setattr("toolchain.executors.docker_image.DOCKERFILE", bad)
+    monkeypatch.setattr("toolchain.executors.docker.image.DOCKERFILE", bad)
     with pytest.raises(UserError) as caught:
-        image(engine, little, tmp_path / "records")
+        ensure_image(engine, little, tmp_path / "records")
     assert f"image of the root {little.name}" in caught.value.what and "nothing" in caught.value.what
 
 
 def test_the_dockerfile_at_the_top_is_the_one_that_is_used() -> None:
-    assert (CHECKOUT / "Dockerfile").resolve() == CHECKOUT / "toolchain/executors/Dockerfile"
+    assert (CHECKOUT / "Dockerfile").resolve() == CHECKOUT / "toolchain/executors/docker/Dockerfile"

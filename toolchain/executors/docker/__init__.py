@@ -1,6 +1,6 @@
 """The `docker` executor: containers without a network, in an image that holds a toolchain root and nothing else.
 
-A container costs 300 ms to start, so it stays for the next program: see docker_init.sh for what makes that
+A container costs 300 ms to start, so it stays for the next program: see init.sh for what makes that
 as good as a fresh one. A stage with a scratch folder has a container of its own.
 """
 
@@ -15,10 +15,10 @@ from pathlib import Path
 from toolchain.errors import UserError
 from toolchain.executors import Job
 from toolchain.executors.children import GRACE, on_end
-from toolchain.executors.docker_engine import Engine, NoEngine, connect
-from toolchain.executors.docker_image import image
-from toolchain.executors.docker_left import sweep
-from toolchain.executors.docker_slot import Slot
+from toolchain.executors.docker.engine import Engine, NoEngine, connect
+from toolchain.executors.docker.image import ensure_image
+from toolchain.executors.docker.left import sweep
+from toolchain.executors.docker.slot import Slot
 from toolchain.executors.pinned import Pinned, lay_copies
 from toolchain.roots import Roots
 
@@ -63,7 +63,7 @@ class Docker(Pinned):
                 sweep(engine.api, self._slots)
                 self._engine = engine
             if root.tree not in self._images:
-                self._images[root.tree] = image(self._engine, root, self._records)
+                self._images[root.tree] = ensure_image(self._engine, root, self._records)
         lay_copies(job)
         with self._slot(self._engine, self._images[root.tree], job) as slot:
             return slot.run(job, on_line)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from toolchain.errors import UserError
-from toolchain.executors.docker_engine import Engine, reason_of
+from toolchain.executors.docker.engine import Engine, reason_of
 from toolchain.files import flock, read_json, write_json
 from toolchain.roots import Root
 
@@ -30,7 +30,7 @@ def labels_of(root: Root) -> dict[str, str]:
     return {"ingot.tree": root.tree, "ingot.dockerfile": hashlib.sha256(DOCKERFILE.read_bytes()).hexdigest()}
 
 
-def image(engine: Engine, root: Root, folder: Path) -> str:
+def ensure_image(engine: Engine, root: Root, folder: Path) -> str:
     """The id of the root's image, which is built where it is not there, or is not the one that was built here.
 
     `folder` holds the record of what was built, and the lock that keeps two processes from building at once.

@@ -12,12 +12,12 @@ from typing import Any
 from toolchain.errors import UserError
 from toolchain.executors import ETC, FOLDER, HOSTNAME, INSIDE, Job
 from toolchain.executors.children import GRACE
-from toolchain.executors.docker_engine import Engine, reason_of
-from toolchain.executors.docker_left import PREFIX, container_of, folders_kept, remove_container
-from toolchain.executors.docker_wire import Wire
+from toolchain.executors.docker.engine import Engine, reason_of
+from toolchain.executors.docker.left import PREFIX, container_of, folders_kept, remove_container
+from toolchain.executors.docker.wire import Wire
 from toolchain.files import flock, remove_tree
 
-INIT = Path(__file__).with_name("docker_init.sh")
+INIT = Path(__file__).with_name("init.sh")
 _PROGRAMS = 4096  # far above what any stage starts, and the end of a fork bomb
 
 

@@ -1,4 +1,4 @@
-"""The talk with process 1 of a container: what docker_init.sh reads and writes."""
+"""The talk with process 1 of a container: what init.sh reads and writes."""
 
 from __future__ import annotations
 
