@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -136,23 +137,33 @@ def _copy(source: Path, sink: _Sink) -> None:
 
 def _download(url: str, sink: _Sink, sleep: Callable[[float], None]) -> None:
     """From one address, in as many tries as make sense."""
-    import requests
-
     sink.restart()
     furthest = failures = 0
-    with requests.Session() as session:
-        transfer = _Transfer(session, url, sink)
-        while True:
-            try:
-                transfer.proceed()
-                break
-            except _Broken as broken:
-                failures = 0 if sink.length >= furthest + GAIN else failures + 1
-                furthest = max(furthest, sink.length)
-                if failures == TRIES:
-                    raise _Refused(f"{broken} (tried {TRIES} times)") from broken
-                sleep(min(PAUSE * 2 ** max(failures - 1, 0), LONGEST_PAUSE))
+    transfer = _Transfer(_session(), url, sink)
+    while True:
+        try:
+            transfer.proceed()
+            break
+        except _Broken as broken:
+            failures = 0 if sink.length >= furthest + GAIN else failures + 1
+            furthest = max(furthest, sink.length)
+            if failures == TRIES:
+                raise _Refused(f"{broken} (tried {TRIES} times)") from broken
+            sleep(min(PAUSE * 2 ** max(failures - 1, 0), LONGEST_PAUSE))
     sink.check()
+
+
+_thread = threading.local()
+
+
+def _session() -> requests.Session:
+    """One a thread: many files from one server share a connection, and one question for its address."""
+    import requests
+
+    if not hasattr(_thread, "session"):
+        _thread.session = requests.Session()
+    session: requests.Session = _thread.session
+    return session
 
 
 class _Transfer:

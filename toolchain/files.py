@@ -75,8 +75,15 @@ def copy(source: Path, out: IO[bytes]) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Deletes `path` and what is in it; what is already gone is no error."""
+    """Deletes `path` and what is in it, read-only folders included; what is already gone is no error."""
     shutil.rmtree(path, ignore_errors=True)
+    if path.is_dir():  # a program has left folders that its owner may not write to
+        path.chmod(0o700)
+        for folder, folders, _ in os.walk(path):
+            for inner in (Path(folder, name) for name in folders):
+                if not inner.is_symlink():
+                    inner.chmod(0o700)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager

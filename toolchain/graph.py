@@ -240,7 +240,7 @@ class Graph:
                 scratch = self.store.scratch(key) if stage.scratch else None
                 self._execute(stage, Job(stage.name, stage.argv, work, stage.root, blobs, scratch))
                 for note in stage.notes:
-                    if scratch is not None and (scratch / note).exists():
+                    if scratch is not None and _made(scratch, note):
                         with atomic(stage.folder / note) as out:
                             copy(scratch / note, out)
             outputs = tuple(self._collect(stage, work, path) for path in stage.outputs)
@@ -270,8 +270,10 @@ class Graph:
                 else:
                     blobs[path] = blob
             else:
-                shutil.copy(self.root / source, dest)
-                if sha256(dest) != str(fields["inputs"][path]).removesuffix("+x"):
+                shutil.copyfile(self.root / source, dest)
+                digest, executable, _ = str(fields["inputs"][path]).partition("+x")
+                dest.chmod(0o755 if executable else 0o644)  # what the key says, not this user's umask
+                if sha256(dest) != digest:
                     raise UserError(f"stage {stage.name}: {source} changed while the stage was starting",
                                     "run the same command again")
         for path in stage.outputs:
@@ -287,16 +289,16 @@ class Graph:
 
         status = self.executor.run(job, on_line)
         if status != 0:
+            failed = f"stage {stage.name}: {stage.argv[0]} ended with status {status}"
             missed = undeclared(last, stage, self.root) if self.executor.name != "host" else None
             if missed is not None:
-                raise UserError(f"stage {stage.name} reads {missed}, which is not among its inputs",
+                raise UserError(f"{failed}: it looked for {missed}, which is not among its inputs",
                                 "declare it: a stage sees its inputs and its toolchain, nothing else")
-            raise UserError(f"stage {stage.name}: {stage.argv[0]} ended with status {status}",
-                            "the last lines above, marked with the stage's name, say why")
+            raise UserError(failed, "the last lines above, marked with the stage's name, say why")
 
     def _collect(self, stage: Stage, work: Path, path: str) -> Output:
         made = work / path
-        if made.is_symlink() or not made.is_file():
+        if not _made(work, path):
             raise UserError(f"stage {stage.name} ended well but left no {path}", "check the stage's outputs and argv")
         info = made.stat()
         executable = bool(info.st_mode & stats.S_IXUSR)
@@ -338,3 +340,9 @@ class Graph:
             self._files.save()
             if os.path.isdir(self.store.folder):
                 self.store.save()
+
+
+def _made(folder: Path, path: str) -> bool:
+    """Whether the program left a file there itself: a link, anywhere on the way, could lead out of its folder."""
+    file = folder / path
+    return file.is_file() and file.resolve() == folder.resolve() / path

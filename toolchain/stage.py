@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -60,6 +61,14 @@ class Stage:
             if pure.is_absolute() or ".." in pure.parts or not pure.parts:
                 raise UserError(f"stage {self.name}: {path!r} is not a path inside the work folder",
                                 "use relative paths without ..")
+            if pure.parts[0] == "scratch" and path not in self.notes:
+                raise UserError(f"stage {self.name}: {path!r} lies in scratch/, which is no part of a result",
+                                "use another folder")
+        paths = Counter(PurePosixPath(path) for path in (*self.inputs, *self.outputs))
+        for pure, times in paths.items():
+            if times > 1 or any(above in paths for above in pure.parents):
+                raise UserError(f"stage {self.name}: {pure} is named twice, or lies in another of its files",
+                                "give each input and output a path of its own")
         if not self.outputs:
             raise UserError(f"stage {self.name} declares no output", "name the files that it makes")
 

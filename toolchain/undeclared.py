@@ -15,12 +15,13 @@ from toolchain.stage import Stage
 _MISSING = re.compile(r"no such file|not found|cannot (find|open|access)|can't open|does not exist|no module named",
                       re.I)
 _WORD = re.compile(r"[\w.+~@%/-]+")
+_THE_ROOTS = ("/usr/", "/bin/", "/sbin/", "/lib", "/etc/", "/dev/", "/proc/")  # not a project's to declare
 _NOT_SOURCES = {".git", ".venv", "build", "dist", "__pycache__", "node_modules"}
 
 
 def undeclared(lines: Iterable[str], stage: Stage, project: Path) -> str | None:
-    """The first file of the project (or of this machine) that `lines` say is missing, and that is no input."""
-    for line in lines:
+    """The last file of the project (or of this machine) that `lines` say is missing, and that is no input."""
+    for line in reversed(list(lines)):
         if not _MISSING.search(line):
             continue
         for word in _words(line):
@@ -48,7 +49,7 @@ def _find(word: str, stage: Stage, project: Path) -> str | None:
             return _find(word.removeprefix("/build/"), stage, project)
         if path.is_relative_to(project):
             return _find(str(path.relative_to(project)), stage, project)
-        return word if path.is_file() else None
+        return word if path.is_file() and not word.startswith(_THE_ROOTS) else None
     word = os.path.normpath(word)
     if word in stage.inputs or word.startswith(".."):
         return None
@@ -58,11 +59,12 @@ def _find(word: str, stage: Stage, project: Path) -> str | None:
 
 
 def _ending_in(word: str, stage: Stage, project: Path) -> str | None:
-    """A source whose path ends so: programs look for `x.h` in folders that they were told of."""
+    """The one source whose path ends so: programs look for `x.h` in folders that they were told of."""
+    found = []
     for folder, folders, files in os.walk(project):
         folders[:] = sorted(name for name in folders if name not in _NOT_SOURCES)
         for file in sorted(files):
             path = os.path.relpath(os.path.join(folder, file), project)
             if path.endswith("/" + word) and path not in stage.inputs:
-                return path
-    return None
+                found.append(path)
+    return found[0] if len(found) == 1 else None

@@ -25,13 +25,10 @@ def fixture_engine() -> Engine:
 
 
 @pytest.fixture(name="store")
-def fixture_store(engine: Engine, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of the test's own; the image is built once for all tests."""
+def fixture_store(engine: Engine, tmp_path: Path) -> Path:
+    """A store of the test's own."""
     folder = tmp_path / "store"
     folder.mkdir()
-    records = tmp_path_factory.getbasetemp().parent / "docker-images"
-    records.mkdir(exist_ok=True)
-    (folder / "docker").symlink_to(records)
     return folder
 
 

@@ -58,8 +58,8 @@ def counted(engine: Engine) -> tuple[Engine, Counting]:
     return replace(engine, api=api), api
 
 
-def test_image_holds_the_tree_and_says_so(engine: Engine, little: Root, tmp_path: Path) -> None:
-    found = engine.api.inspect_image(ensure_image(engine, little, tmp_path / "records"))
+def test_image_holds_the_tree_and_says_so(engine: Engine, little: Root) -> None:
+    found = engine.api.inspect_image(ensure_image(engine, little))
     assert found["RepoTags"] == [f"ingot/{little.name}:{little.tree[:16]}"]
     assert found["Config"]["Labels"]["ingot.tree"] == little.tree
     made = engine.api.create_container(found["Id"], ["/bin/tool"])["Id"]
@@ -75,25 +75,28 @@ def test_image_holds_the_tree_and_says_so(engine: Engine, little: Root, tmp_path
     assert {name.split("/")[0] for name in members} - made_by_docker == {"bin", "usr"}
 
 
-def test_image_is_built_once_and_anew_when_it_differs(engine: Engine, little: Root, tmp_path: Path) -> None:
+def test_image_is_built_once_and_anew_when_it_differs(engine: Engine, little: Root) -> None:
     engine, api = counted(engine)
-    records = tmp_path / "records"
-    first = ensure_image(engine, little, records)
-    assert ensure_image(engine, little, records) == first and api.built == 1
+    first = ensure_image(engine, little)
+    assert ensure_image(engine, little) == first and api.built == 1
 
     api.remove_image(first, force=True)
-    second = ensure_image(engine, little, records)
+    second = ensure_image(engine, little)
     assert api.built == 2
 
     foreign(api.api, little)
     assert api.inspect_image(tag_of(little))["Id"] != second
-    third = ensure_image(engine, little, records)
+    third = ensure_image(engine, little)
     assert api.built == 3 and api.inspect_image(tag_of(little))["Id"] == third
     assert labels_of(little).items() <= api.inspect_image(third)["Config"]["Labels"].items()
 
-    (records / f"{little.tree}.json").write_text('{"image": "sha256:another"}')
-    ensure_image(engine, little, records)
+    little.path.with_name("docker.json").write_text('{"image": "sha256:another"}')
+    ensure_image(engine, little)
     assert api.built == 4
+
+    little.path.with_name("docker.json").unlink()  # as when a damaged tree is unpacked anew
+    ensure_image(engine, little)
+    assert api.built == 5
 
 
 def foreign(api: Any, root: Root) -> None:
@@ -104,11 +107,10 @@ def foreign(api: Any, root: Root) -> None:
     list(api.build(fileobj=context(tree), custom_context=True, tag=tag_of(root), labels=labels_of(root), rm=True))
 
 
-def test_two_at_once_build_one(engine: Engine, little: Root, tmp_path: Path) -> None:
+def test_two_at_once_build_one(engine: Engine, little: Root) -> None:
     engine, api = counted(engine)
     found: list[str] = []
-    records = tmp_path / "r"
-    threads = [threading.Thread(target=lambda: found.append(ensure_image(engine, little, records))) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: found.append(ensure_image(engine, little))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -122,7 +124,7 @@ def test_a_build_that_fails_names_the_root(engine: Engine, little: Root, tmp_pat
     bad.write_text("FROM scratch\nCOPY nothing/ /\n")
     monkeypatch.setattr("toolchain.executors.docker.image.DOCKERFILE", bad)
     with pytest.raises(UserError) as caught:
-        ensure_image(engine, little, tmp_path / "records")
+        ensure_image(engine, little)
     assert f"image of the root {little.name}" in caught.value.what and "nothing" in caught.value.what
 
 

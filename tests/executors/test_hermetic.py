@@ -48,7 +48,7 @@ def test_undeclared_input_fails_with_its_name(project: Project, executor: str, a
     little(project, argv)
     done = project.doit("one", f"toolchain={executor}", status=None)
     assert done.returncode != 0
-    assert f"error: stage one reads {missed}, which is not among its inputs" in done.stderr
+    assert f"it looked for {missed}, which is not among its inputs" in done.stderr
     assert "hint: declare it" in done.stderr
     little(project, ["sh", "-ec", "cp declared.txt out.txt"])
     project.doit("one", f"toolchain={executor}")
@@ -58,7 +58,7 @@ def test_undeclared_input_fails_with_its_name(project: Project, executor: str, a
 def test_an_absolute_path_is_no_way_out(project: Project, executor: str) -> None:
     little(project, ["sh", "-ec", f"cp {project.folder}/secret.txt out.txt"])
     done = project.doit("one", f"toolchain={executor}", status=None)
-    assert done.returncode != 0 and "stage one reads secret.txt, which is not among its inputs" in done.stderr
+    assert done.returncode != 0 and "it looked for secret.txt, which is not among its inputs" in done.stderr
 
 
 def test_nothing_of_this_user_leaks_into_a_result(project: Project, executor: str, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from toolchain.errors import UserError
 from toolchain.executors import Job
 from toolchain.executors import nix as module
 from toolchain.executors.nix import Nix, added, trouble
+from toolchain.executors.nix.staging import bring_back
 from toolchain.roots import Root, Roots
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -277,3 +278,13 @@ def test_a_root_without_bash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(module, "trouble", lambda: None)
     with pytest.raises(UserError, match="stage a: its root cc holds no bash"):
         Nix(OneRoot(small_root(tmp_path).path), tmp_path).run(Job("a", ("true",), tmp_path), print)
+
+
+def test_a_scratch_that_became_a_link_takes_nothing_along(tmp_path: Path) -> None:
+    outside, made, work, scratch = (tmp_path / name for name in ("outside", "made", "work", "scratch"))
+    for folder in (outside, made, work, scratch):
+        folder.mkdir()
+    (outside / "file").touch()
+    (made / "scratch").symlink_to(outside)
+    bring_back(made, Job("test", ("true",), work, scratch=scratch))
+    assert (outside / "file").exists() and not list(scratch.iterdir())

@@ -163,6 +163,14 @@ def test_a_whole_tree_is_left_as_it_is(served: Mirror, roots: RootFolder) -> Non
     assert roots.check("cc").path.stat().st_ino == inode
 
 
+def test_a_tree_in_use_is_not_taken_away(served: Mirror, roots: RootFolder) -> None:
+    """./doit lock gives the same tree again while a build runs in it."""
+    path = roots.ensure("cc").path
+    before = path.stat().st_ino
+    assert roots.place(roots.lock("cc")) == roots.lock("cc").tree
+    assert path.stat().st_ino == before
+
+
 def test_a_rotten_package_in_the_store_is_fetched_again(served: Mirror, roots: RootFolder, store: Store) -> None:
     root = roots.ensure("cc")
     blob = store.blob(roots.lock("cc").packages[0].sha256)

@@ -224,3 +224,56 @@ def test_two_processes_build_a_stage_once(make_graph: Make, shell: Shell, runs: 
 def test_paths_outside_the_work_folder_are_refused(shell: Shell, path: str) -> None:
     with pytest.raises(UserError, match="not a path inside"):
         shell("bad", "true", [path])
+
+
+# -- a program that is not to be trusted -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("script", [
+    "rmdir d; ln -s {outside} d",
+    "ln -s {outside}/secret d/secret",
+    "mkdir e; ln -s {outside} e/f; rmdir d; ln -s e/f d",
+])
+def test_an_output_by_way_of_a_link_is_refused(make_graph: Make, shell: Shell, tmp_path: Path, script: str) -> None:
+    """Else a file of this machine would be moved into the store."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("secret")
+    graph = make_graph()
+    one = graph.add(shell("one", script.format(outside=outside), ["d/secret"]))
+    with pytest.raises(UserError, match="left no d/secret"):
+        graph.bring(one)
+    assert (outside / "secret").read_text() == "secret" and not (tmp_path / "build/d/secret").exists()
+
+
+def test_a_note_by_way_of_a_link_is_left_out(make_graph: Make, shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    graph = make_graph()
+    graph.bring(graph.add(shell("one", f"touch o; ln -s {tmp_path}/secret scratch/note", ["o"], scratch=True,
+                                notes=("note",))))
+    assert (tmp_path / "build/o").exists() and not (tmp_path / "build/note").exists()
+
+
+def test_the_modes_of_sources_are_those_of_the_key(make_graph: Make, shell: Shell, runs: Runs, tmp_path: Path) -> None:
+    source, tool = tmp_path / "in.txt", tmp_path / "tool"
+    source.touch()
+    tool.touch()
+    seen = set()
+    for mode in (0o644, 0o600, 0o444, 0o664):
+        source.chmod(mode)
+        tool.chmod(mode | 0o100)
+        graph = make_graph()
+        one = graph.add(shell("one", "stat -c %a in.txt tool > o", ["o"], {"in.txt": "in.txt", "tool": "tool"}))
+        graph.forget(one)
+        graph.bring(one)
+        seen.add((tmp_path / "build/o").read_text())
+    assert seen == {"644\n755\n"} and len(runs()) == 4
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [
+    (["x"], ["x"]), (["x"], ["x/y"]), (["x/y"], ["x"]), ([], ["x", "x"]), ([], ["x", "x/y"]), ([], ["scratch/x"]),
+    (["scratch"], ["x"]),
+])
+def test_files_that_would_cover_each_other(shell: Shell, inputs: list[str], outputs: list[str]) -> None:
+    with pytest.raises(UserError):
+        shell("one", "true", outputs, {path: path for path in inputs})

@@ -12,7 +12,8 @@ from toolchain.undeclared import undeclared
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for path in ("src/engine/math.h", "src/other.h", "model/names.py", "model/story/__init__.py", "notes.txt",
+    for path in ("src/engine/math.h", "src/other.h", "src/a/two.h", "src/b/two.h",
+                 "model/names.py", "model/story/__init__.py", "notes.txt",
                  "build/made.txt"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
@@ -28,6 +29,8 @@ STAGE = Stage("one", Path("build"), ("out",), ("true",), {"src/other.h": "src/ot
     ("cat: /build/notes.txt: No such file or directory", "notes.txt"),
     ("src/main.c:3:10: fatal error: engine/math.h: No such file or directory", "src/engine/math.h"),
     ("src/main.c:3:10: fatal error: math.h: No such file or directory", "src/engine/math.h"),
+    ("src/main.c:3:10: fatal error: two.h: No such file or directory", None),  # which of the two?
+    ("env: /usr/bin/git: No such file or directory", None),  # the toolchain's matter
     ("FileNotFoundError: [Errno 2] No such file or directory: 'notes.txt'", "notes.txt"),
     ("ModuleNotFoundError: No module named 'model.names'", "model/names.py"),
     ("ModuleNotFoundError: No module named 'model.story'", "model/story/__init__.py"),
@@ -42,6 +45,11 @@ STAGE = Stage("one", Path("build"), ("out",), ("true",), {"src/other.h": "src/ot
 ])
 def test_what_was_missed(line: str, missed: str | None, project: Path) -> None:
     assert undeclared(["before", line, "after"], STAGE, project) == missed
+
+
+def test_the_last_complaint_counts(project: Path) -> None:
+    lines = ["checking for math.h: not found, using defaults", "cat: notes.txt: No such file or directory"]
+    assert undeclared(lines, STAGE, project) == "notes.txt"
 
 
 def test_a_file_of_this_machine(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

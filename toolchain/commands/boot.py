@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from pathlib import Path
 
 from toolchain.commands import IngotCommand
+from toolchain.errors import UserError
 from toolchain.plugin import Session
 from toolchain.qemu.options import VARIABLES
 
@@ -20,11 +23,20 @@ class Boot(IngotCommand):
     def go(self, current: Session, names: list[str]) -> int:
         """QEMU's fate as toolchain/qemu tells it."""
         from toolchain import qemu
+        from toolchain.qemu import binary
 
-        qemu.parse(current.given, Path(__file__))  # a wrong value is said before anything is built
+        options = qemu.parse(current.given, Path(__file__))  # a wrong value is said before anything is built
+        if binary.root_needed(options.display, options.host) and current.roots.look("vm") is None:
+            threading.Thread(target=_fetch, args=[current], daemon=True).start()  # while the image is built
         self.bring(["image"])
         image = current.get("image", "tales")
         folder = Path("build") / image
         options = qemu.parse(current.given, folder / f"{image}.img")
         return qemu.boot(options, say=current.ui.say, boot_json=folder / "boot.json",
                          vm=lambda: current.roots.ensure("vm").path)
+
+
+def _fetch(current: Session) -> None:
+    """What goes wrong is told when the boot itself asks for the root."""
+    with contextlib.suppress(UserError, OSError):
+        current.roots.ensure("vm")

@@ -26,16 +26,16 @@ class Doctor(IngotCommand):
         from rich.table import Table
 
         from toolchain import checkup
-        from toolchain.executors import choose, nix
+        from toolchain.executors import choose, nix, sandbox
         from toolchain.packages import present
         from toolchain.qemu import binary
         from toolchain.qemu.diagnose import accelerators
 
-        trouble = {"sandbox": choose.sandbox_trouble(current.graph.store.folder), "docker": choose.docker_trouble(),
+        trouble = {"sandbox": sandbox.trouble_now(), "docker": choose.docker_trouble(),
                    "nix": nix.trouble()}
         mends = {"sandbox": checkup.this_sandbox_mend(), **_MENDS}
         wanted = current.get("toolchain", "auto")
-        chosen, lines = checkup.executors(trouble, mends, wanted, os.environ.get("CI", "") not in ("", "0", "false"))
+        chosen, lines = checkup.executors(trouble, mends, wanted, choose.in_ci(os.environ))
         if chosen != "host":
             lines.append(checkup.root(current.roots, "cc")[1])
         if binary.own_needed(display="serial", host=wanted == "host", named=bool(os.environ.get("INGOT_QEMU")),

@@ -80,4 +80,7 @@ def _path(current: Session, variable: str) -> Path:
     given = current.given[variable]
     if not given:
         raise UserError(f"{variable}= names no file", f"./doit toolchain {variable}=FILE")
-    return Path(os.environ.get("INGOT_CALLED_FROM", ""), given).expanduser()
+    path = Path(os.environ.get("INGOT_CALLED_FROM", ""), given).expanduser()
+    if path.is_dir():
+        raise UserError(f"{variable}={given} is a folder", f"./doit toolchain {variable}={given.rstrip('/')}/roots.tar")
+    return path

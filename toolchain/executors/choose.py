@@ -45,6 +45,11 @@ def pick(ci: bool, sandbox: Trouble, docker: Trouble) -> Choice:
     return Choice("host", tuple(passed))
 
 
+def in_ci(environ: Mapping[str, str]) -> bool:
+    """Whether this is a CI machine, as all of them say it."""
+    return environ.get("CI", "") not in ("", "0", "false")
+
+
 def sandbox_trouble(folder: Path) -> str | None:
     """Why the sandbox cannot be used here; None when it can. `folder` is the store's."""
     from toolchain.executors.sandbox import trouble
@@ -79,7 +84,7 @@ def make(name: str, roots: Roots, folder: Path) -> Executor:
 def choose(wanted: str, roots: Roots, folder: Path, ui: Ui, environ: Mapping[str, str]) -> Executor:
     """The executor that `toolchain=wanted` asks for. Nothing is started or fetched yet."""
     if wanted == "auto":
-        return Auto(roots, folder, ui, ci=environ.get("CI", "") not in ("", "0", "false"))
+        return Auto(roots, folder, ui, ci=in_ci(environ))
     if wanted not in NAMES:
         raise UserError(f"toolchain={wanted} is not an executor", f"use one of: auto, {', '.join(NAMES)}")
     return make(wanted, roots, folder)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
-from toolchain.executors import Job
-from toolchain.files import copy
 from toolchain.roots import Roots
 
 
@@ -21,13 +17,3 @@ class Pinned:
 
     def close(self) -> None:
         """Nothing is kept warm."""
-
-
-def lay_copies(job: Job) -> None:
-    """Puts copies of the blobs into the work folder, where mounting them one by one is not possible."""
-    for path, blob in job.blobs.items():
-        target = job.work / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as out:
-            copy(blob, out)
-        shutil.copymode(blob, target)

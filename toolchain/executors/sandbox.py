@@ -22,7 +22,8 @@ LIBRARIES = "usr/lib/x86_64-linux-gnu"
 # SIGTERM goes to the whole process group: it must end the stage's program (a trainer then writes its
 # checkpoint), and bubblewrap only through that, as it would take the program with it at once.
 _DEAF = ("/bin/sh", "-c", 'trap "" TERM; exec "$@"', "sh")
-_HEARING = ("/usr/bin/env", "--default-signal=TERM")
+_HEARING = ("/usr/bin/env", "--default-signal=TERM", "--ignore-environment",
+            *(f"{name}={value}" for name, value in INSIDE.items()))
 
 
 class Sandbox(Pinned):
@@ -33,12 +34,12 @@ class Sandbox(Pinned):
     def __init__(self, roots: Roots, folder: Path) -> None:
         """`folder` is the store's: what every sandbox shares lies there."""
         super().__init__(roots)
-        self._etc = folder / "etc"
+        self._folder = folder
 
     def run(self, job: Job, on_line: Callable[[str], None]) -> int:
         """A few milliseconds more than the program itself."""
         root = self.roots.ensure(job.root)
-        argv = [*_DEAF, *bubblewrap(root), *arguments(root, job, self._etc_folder()), *_HEARING, *job.argv]
+        argv = [*_DEAF, *self._bubblewrap(), *arguments(root, job, self._etc()), *_HEARING, *job.argv]
         refused = ""
         with started(argv, cwd="/", env=INSIDE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                      stderr=subprocess.STDOUT, umask=0o022, text=True, errors="replace") as child:
@@ -50,29 +51,32 @@ class Sandbox(Pinned):
                     on_line(line.rstrip("\n"))
             status = int(child.wait())
         if status != 0 and refused:
+            _memory(self._folder).unlink(missing_ok=True)
             raise UserError(f"stage {job.stage}: the sandbox cannot be made: {refused}",
-                            "./doit doctor says why; toolchain=docker or toolchain=host does without it")
+                            "run the same command again: toolchain=auto then takes another executor, "
+                            "and ./doit doctor says why")
         return status
 
-    def _etc_folder(self) -> Path:
+    def _bubblewrap(self) -> list[str]:
+        """How bwrap is started: this machine's own, which may have rights that others lack, else that of the root cc.
+
+        That one by its own loader, as the libraries and the loader of another system would not fit it.
+        """
+        found = shutil.which("bwrap")
+        if found is not None:
+            return [found]
+        root = self.roots.ensure("cc").path
+        libraries = root / LIBRARIES
+        return [str(libraries / "ld-linux-x86-64.so.2"), "--library-path", str(libraries), str(root / "usr/bin/bwrap")]
+
+    def _etc(self) -> Path:
+        folder = self._folder / "etc"
         for name, text in ETC.items():
-            file = self._etc / name
+            file = folder / name
             if not file.exists() or file.read_text() != text:
                 with atomic(file) as out:
                     out.write(text.encode())
-        return self._etc
-
-
-def bubblewrap(root: Root) -> list[str]:
-    """How bwrap is started: this machine's own, which may have rights that others lack, else the root's by its loader.
-
-    The libraries of another system would not fit it, nor would its loader.
-    """
-    found = shutil.which("bwrap")
-    if found is not None:
-        return [found]
-    libraries = root.path / LIBRARIES
-    return [str(libraries / "ld-linux-x86-64.so.2"), "--library-path", str(libraries), str(root.path / "usr/bin/bwrap")]
+        return folder
 
 
 def arguments(root: Root, job: Job, etc: Path) -> list[str]:
@@ -81,8 +85,12 @@ def arguments(root: Root, job: Job, etc: Path) -> list[str]:
              "--ro-bind", str(root.path / "usr"), "/usr"]
     for link in sorted(path.name for path in root.path.iterdir() if path.is_symlink()):
         words += ["--symlink", f"usr/{link}", f"/{link}"]
-    words += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--ro-bind", str(etc), "/etc",
-              "--bind", str(job.work), FOLDER]
+    words += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
+    for kernels in ("/proc/sys", "/proc/sysrq-trigger"):  # whose owner the program is, where we are root
+        words += ["--ro-bind-try", kernels, kernels]
+    for name in sorted(ETC):
+        words += ["--ro-bind", str(etc / name), f"/etc/{name}"]
+    words += ["--bind", str(job.work), FOLDER]
     for path, blob in sorted(job.blobs.items()):
         words += ["--ro-bind", str(blob), f"{FOLDER}/{path}"]
     if job.scratch is not None:
@@ -116,19 +124,27 @@ os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 def trouble(folder: Path) -> str | None:
     """Why no sandbox can be made on this machine, in a few words; None when one can.
 
-    That one could be made is remembered in `folder` until the machine starts anew.
+    That one could be made is remembered in `folder` until the machine starts anew, or one cannot.
     """
-    if not sys.platform.startswith("linux") or platform.machine() not in ("x86_64", "AMD64"):
-        return "the toolchain's programs are for Linux on x86-64"
-    memory = folder / "sandbox.json"
     now = [os.getuid(), shutil.which("bwrap") or "", _boot_id()]
-    if read_json(memory) == now:
+    if read_json(_memory(folder)) == now:
         return None
-    reason = _try()
+    reason = trouble_now()
     if reason is None:
         with contextlib.suppress(OSError):
-            write_json(memory, now)
+            write_json(_memory(folder), now)
     return reason
+
+
+def trouble_now() -> str | None:
+    """`trouble`, with nothing remembered."""
+    if not sys.platform.startswith("linux") or platform.machine() not in ("x86_64", "AMD64"):
+        return "the toolchain's programs are for Linux on x86-64"
+    return _try()
+
+
+def _memory(folder: Path) -> Path:
+    return folder / "sandbox.json"
 
 
 def _try() -> str | None:

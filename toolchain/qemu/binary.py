@@ -94,15 +94,17 @@ def this_install_hint() -> str:
     return install_hint(sys.platform, text)
 
 
-def choose(display: str, host: bool, vm: Callable[[], Path] | None) -> Qemu:
-    """The root's, from `vm`; this machine's where that is needed, or there is no `vm`. Raises UserError."""
+def root_needed(display: str, host: bool) -> bool:
+    """Whether a boot on this machine takes the root's QEMU."""
     import platform
 
     named = bool(os.environ.get("INGOT_QEMU"))
-    if vm is None or own_needed(display=display, host=host, named=named, platform=sys.platform,
-                                arch=platform.machine()):
-        return find()
-    return of_root(vm())
+    return not own_needed(display=display, host=host, named=named, platform=sys.platform, arch=platform.machine())
+
+
+def choose(display: str, host: bool, vm: Callable[[], Path] | None) -> Qemu:
+    """The root's, from `vm`; this machine's where that is needed, or there is no `vm`. Raises UserError."""
+    return of_root(vm()) if vm is not None and root_needed(display, host) else find()
 
 
 def find() -> Qemu:

@@ -59,6 +59,8 @@ def take(path: Path, locks: Sequence[Lock], store: Store) -> int:
                     refused.append(f"{known.name} {known.version} (wrong bytes)")
     except FileNotFoundError:
         raise UserError(f"{path} does not exist", "name a file that ./doit toolchain export=FILE has written") from None
+    except (IsADirectoryError, PermissionError) as exc:
+        raise UserError(f"{path} cannot be read: {exc.strerror}", "name the file that was exported") from None
     except (tarfile.TarError, EOFError, ValueError) as exc:
         raise UserError(f"{path} is not a whole bundle: {exc}", "copy it again: ./doit toolchain export=FILE") from None
     if refused:

@@ -115,12 +115,13 @@ class RootFolder:
                     raise UserError(f"toolchain root {lock.root}: the tree is {found}, the lock says {lock.tree}",
                                     "the lock was edited or made by another version of ingot: "
                                     f"restore it, or ./doit lock {lock.root}")
-                _settle(work)
                 place = self.store.folder / "roots" / found
-                place.parent.mkdir(parents=True, exist_ok=True)
-                if place.exists():
-                    os.rename(place, work / "old")
-                os.rename(work / "new", place)
+                if not place.exists() or tree.digest(place / "root") != found:  # one that is right may be in use
+                    _settle(work)
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    if place.exists():
+                        os.rename(place, work / "old")
+                    os.rename(work / "new", place)
         finally:
             remove_tree(work)
         self.ui.done(stage, "unpacked", time.monotonic() - begun, sum(file.size for file in lock.files()))

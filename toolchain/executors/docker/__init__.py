@@ -7,6 +7,7 @@ as good as a fresh one. A stage with a scratch folder has a container of its own
 from __future__ import annotations
 
 import contextlib
+import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -19,7 +20,8 @@ from toolchain.executors.docker.engine import Engine, NoEngine, connect
 from toolchain.executors.docker.image import ensure_image
 from toolchain.executors.docker.left import sweep
 from toolchain.executors.docker.slot import Slot
-from toolchain.executors.pinned import Pinned, lay_copies
+from toolchain.executors.pinned import Pinned
+from toolchain.files import copy
 from toolchain.roots import Roots
 
 
@@ -39,7 +41,6 @@ class Docker(Pinned):
 
     def __init__(self, roots: Roots, store_folder: Path) -> None:
         super().__init__(roots)
-        self._records = store_folder / "docker"
         self._slots = store_folder / "tmp"
         self._state = threading.Condition()
         self._starting = threading.Lock()
@@ -63,8 +64,8 @@ class Docker(Pinned):
                 sweep(engine.api, self._slots)
                 self._engine = engine
             if root.tree not in self._images:
-                self._images[root.tree] = ensure_image(self._engine, root, self._records)
-        lay_copies(job)
+                self._images[root.tree] = ensure_image(self._engine, root)
+        _lay_copies(job)
         with self._slot(self._engine, self._images[root.tree], job) as slot:
             return slot.run(job, on_line)
 
@@ -129,3 +130,13 @@ class Docker(Pinned):
         for slot in busy:
             slot.remove()
         self.close()
+
+
+def _lay_copies(job: Job) -> None:
+    """Puts copies of the blobs into the work folder, as a running container takes no mounts."""
+    for path, blob in job.blobs.items():
+        target = job.work / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as out:
+            copy(blob, out)
+        shutil.copymode(blob, target)

@@ -30,17 +30,17 @@ def labels_of(root: Root) -> dict[str, str]:
     return {"ingot.tree": root.tree, "ingot.dockerfile": hashlib.sha256(DOCKERFILE.read_bytes()).hexdigest()}
 
 
-def ensure_image(engine: Engine, root: Root, folder: Path) -> str:
+def ensure_image(engine: Engine, root: Root) -> str:
     """The id of the root's image, which is built where it is not there, or is not the one that was built here.
 
-    `folder` holds the record of what was built, and the lock that keeps two processes from building at once.
+    Beside the tree lie the record of what was built, which goes with the tree, and the lock that keeps two
+    processes from building at once.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    record = folder / f"{root.tree}.json"
+    record = root.path.with_name("docker.json")
     known = _present(engine.api, root, read_json(record))
     if known is not None:
         return known
-    with (folder / f"{root.tree}.lock").open("w") as lock:
+    with root.path.with_name("docker.lock").open("w") as lock:
         flock(lock)
         before = read_json(record)
         known = _present(engine.api, root, before)

@@ -40,7 +40,7 @@ while IFS= read -r -d '' mark && IFS= read -r -d '' count; do
         kill -KILL -- -1
     ) <&0 >/dev/null &
     env --ignore-environment --default-signal "${words[@]}" </dev/null 2>&1 &
-    wait -f $!
+    wait $! # not -f: bash 5.2 may then look at what it has freed, and wait for ever
     status=$?
     sweep
     traces

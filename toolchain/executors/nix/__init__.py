@@ -20,8 +20,8 @@ from pathlib import Path
 from toolchain.errors import UserError
 from toolchain.executors import FOLDER, INSIDE, Job
 from toolchain.executors.children import started
+from toolchain.executors.nix.staging import bring_back, stage
 from toolchain.executors.pinned import Pinned
-from toolchain.executors.staging import bring_back, stage
 from toolchain.files import disk_errors, flock, remove_tree
 from toolchain.roots import Root, Roots
 

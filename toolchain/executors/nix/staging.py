@@ -32,7 +32,7 @@ def bring_back(made: Path, job: Job) -> None:
     _empty(job.work)
     _copy_tree(made, job.work)
     left = job.work / "scratch"
-    if job.scratch is not None and left.is_dir():
+    if job.scratch is not None and left.is_dir() and not left.is_symlink():
         _empty(job.scratch)
         for path in left.iterdir():
             shutil.move(path, job.scratch)
