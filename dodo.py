@@ -11,11 +11,9 @@ from toolchain.cc import EFI, ENGINE, LINUX, objects, outputs, program, same, so
 from toolchain.commands.ingot import VARIABLES
 from toolchain.locks import after_build
 from toolchain.recipe import read
-from toolchain.variables import check
 
 build = session()
 build.known.update(VARIABLES)
-check(build.given, build.known)
 
 NAME = build.get("image", "tales")
 recipe = read(build.root, NAME)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from types import FrameType
-from typing import NoReturn
+
+from toolchain.ending import leave
 
 
 def main(argv: list[str]) -> int:
@@ -27,28 +27,16 @@ def main(argv: list[str]) -> int:
         # doit crashes on an empty word
         return int(DoitMain().run([word for word in argv if word]) or 0)
     except KeyboardInterrupt:
-        _leave(130, "interrupted")
+        leave(130, "interrupted")
     except SystemExit as exc:
         code = exc.code if isinstance(exc.code, int) else 1
         if code > 128:
-            _leave(code, "terminated")
+            leave(code, "terminated")
         raise
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
-
-
-def _leave(status: int, word: str) -> NoReturn:
-    """Ends at once: children first, then this process, whatever other threads still do."""
-    from toolchain.executors.children import end_all
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not cut this short
-    end_all()
-    print(f"\n{word}: finished stages are kept, run the same command to go on", file=sys.stderr)
-    sys.stdout.flush()
-    os._exit(status)
 
 
 if __name__ == "__main__":

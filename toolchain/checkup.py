@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolchain.errors import UserError
 from toolchain.executors.choose import pick
+from toolchain.executors.host import find
 from toolchain.packages import NEEDS, Need, install_hint
-from toolchain.qemu import binary, firmware
 from toolchain.qemu.diagnose import Finding
 from toolchain.roots.folder import RootFolder
+from toolchain.stage import Stage
+
+if TYPE_CHECKING:
+    from toolchain.qemu import binary
 
 # Settings of the kernel that forbid user namespaces: the value that does, and the one that does not.
 _SWITCHES = (("kernel.unprivileged_userns_clone", "0", "1"), ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
              ("user.max_user_namespaces", "0", "10000"))
-_USE = {"cc": "builds use it", "vm": "boots use its QEMU and OVMF"}
 
 
 @dataclass(frozen=True)
@@ -59,18 +63,20 @@ def this_sandbox_mend() -> str:
     return sandbox_mend(settings, Path("/.dockerenv").exists() or Path("/run/.containerenv").exists())
 
 
-def root(roots: RootFolder, name: str) -> tuple[Path | None, Line]:
+def root(roots: RootFolder, name: str, use: str = "builds use it") -> tuple[Path | None, Line]:
     """Where a toolchain root lies, None where it has not been fetched yet, and its line."""
     try:
         found = roots.look(name)
     except UserError as exc:
         return None, Line(Finding(name, False, exc.what, exc.hint), stops=True)
-    detail = f"{_USE[name]}: {'fetched' if found else 'not fetched yet, ./doit toolchain does it now'}"
+    detail = f"{use}: {'fetched' if found else 'not fetched yet, ./doit toolchain {name} does it now'}"
     return found.path if found else None, Line(Finding(name, True, detail))
 
 
 def own_qemu() -> tuple[binary.Qemu | None, list[Line]]:
     """This machine's QEMU and firmware, for where no root's will do."""
+    from toolchain.qemu import binary, firmware
+
     try:
         qemu = binary.find()
     except UserError as exc:
@@ -90,4 +96,20 @@ def tools(present: Callable[[Need], bool], chosen: str) -> list[Line]:
         mend = "" if there else install_hint([need])
         found = Finding(need.what, there, f"{need.use} ({'builds, tests' if builds else 'tests'})", mend)
         lines.append(Line(found, stops=builds and not there))
+    return lines
+
+
+def stage_tools(stages: Iterable[Stage]) -> list[Line]:
+    """What stages that run on the host use of it, each with those that do."""
+    users: dict[str, list[str]] = {}
+    for stage in stages:
+        for tool in dict.fromkeys([*stage.argv[:1], *stage.tools]):
+            if tool.startswith("/") or "/" not in tool:  # ./program is an input
+                users.setdefault(tool, []).append(stage.name)
+    lines = []
+    for tool, names in sorted(users.items()):
+        there = Path(tool).exists() if tool.startswith("/") else find(tool) is not None
+        more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+        found = Finding(tool, there, f"{', '.join(names[:2])}{more} use it", "" if there else "install it")
+        lines.append(Line(found, stops=not there))
     return lines

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from doit.exceptions import InvalidDodoFile
+
+
+def typed(text: str) -> str:
+    """Commands as they are typed here: texts say ./doit, ingot's wrapper; a project without one has doit alone."""
+    return text if os.path.isfile("doit") else text.replace("./doit", "doit")
 
 
 class UserError(InvalidDodoFile):
@@ -18,4 +25,4 @@ class UserError(InvalidDodoFile):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.what}\nhint: {self.hint}" if self.hint else self.what
+        return typed(f"{self.what}\nhint: {self.hint}" if self.hint else self.what)

@@ -52,7 +52,7 @@ def read_json(path: Path) -> Any:
     """The JSON at `path`, or None where there is none that can be read."""
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from toolchain.digest import StatCache, sha256
 from toolchain.errors import UserError
@@ -27,6 +27,9 @@ from toolchain.stage import Download, Ref, Stage
 from toolchain.store import CorruptBlob, Output, Result, Store, fields_of
 from toolchain.ui import Ui
 from toolchain.undeclared import undeclared
+
+if TYPE_CHECKING:
+    from toolchain.remote.client import Remote
 
 State = Literal["fresh", "restore", "run", "wait"]
 
@@ -48,13 +51,16 @@ Fetch = Callable[[Download, Path, Callable[[int, int | None], None]], None]
 class Graph:
     """All stages of a project, with the store they share."""
 
-    def __init__(self, root: Path, store: Store, executor: Executor, ui: Ui, fetch: Fetch) -> None:
+    def __init__(self, root: Path, store: Store, executor: Executor, ui: Ui, fetch: Fetch,
+                 remote: Callable[[], Remote | None] = lambda: None) -> None:
         self.root = root
         self.store = store
         self.executor = executor
         self.ui = ui
         self.stages: dict[str, Stage] = {}
         self._fetch = fetch
+        self._remote = remote
+        self._swept = False
         self._files = StatCache(root / "build" / ".stat.json")
         self._results: dict[str, tuple[str, Result]] = {}
         self._fields: dict[str, Fields] = {}
@@ -208,16 +214,24 @@ class Graph:
     def _bring(self, stage: Stage, standing: Standing) -> None:
         key, fields = standing.key, standing.fields
         assert key is not None and fields is not None
+        if not self._swept:
+            self._swept = True
+            self.store.sweep()
         with self.store.lock(key):
-            result = self._stored(stage, key)
-            how = "restored"
             started = time.monotonic()
+            how, result = "restored", self._stored(stage, key)
             if result is None:
-                how = "built"
-                result = self._build(stage, key, fields)
+                how, result = "fetched", self._from_remote(stage, key)
+            if result is None:
+                how, result = "built", self._build(stage, key, fields)
             for output in result.outputs:
                 if self._wrong(stage.folder / output.path, output):
                     self.store.restore(output, stage.folder / output.path)
+            if how != "built":
+                self.store.journal.add(how, key, stage.name, result.seconds, result.size)
+            remote = self._remote()
+            if remote is not None:
+                remote.push(result)
             self._results[stage.name] = (key, result)
             write_json(self._state_file(stage), {
                 "fields": fields, "key": key, "how": how, "executor": result.executor, "seconds": result.seconds,
@@ -245,9 +259,17 @@ class Graph:
                             copy(scratch / note, out)
             outputs = tuple(self._collect(stage, work, path) for path in stage.outputs)
         executor = "download" if stage.download is not None else self.executor.name
-        result = Result(key, stage.name, outputs, round(time.monotonic() - started, 3), executor)
+        result = Result(key, stage.name, outputs, round(time.monotonic() - started, 3), executor, fields)
         self.store.put(result)
+        self.store.journal.add("built", key, stage.name, result.seconds, result.size)
         return result
+
+    def _from_remote(self, stage: Stage, key: str) -> Result | None:
+        """The remote cache's result, where it has the stage's outputs; all of it is in the store then."""
+        remote = self._remote()
+        if remote is None or remote.fetch(key) is None:
+            return None
+        return self._stored(stage, key)
 
     def _lay_out(self, stage: Stage, fields: Fields, work: Path) -> dict[str, Path]:
         """Puts sources and executables into the work folder; returns the blobs that belong there too.
@@ -263,7 +285,7 @@ class Graph:
                 if result is None:  # another thread has found it corrupt meanwhile
                     raise CorruptBlob(source.path)
                 output = result.output(source.path)
-                blob = self.store.verified(output.sha256)
+                blob = self.store.verified(output.sha256, read=True)
                 if output.executable:
                     shutil.copyfile(blob, dest)
                     dest.chmod(0o755)
@@ -334,8 +356,14 @@ class Graph:
             place(self.stages[name])
         return list(placed.values())
 
+    def used(self) -> list[Result]:
+        """The results that this run has looked at."""
+        return [result for _, result in list(self._results.values())]
+
     def save(self) -> None:
-        """Keeps what was learnt of files' stats."""
+        """Keeps what was learnt of files' stats, and that the results of this run were used."""
+        for result in self.used():
+            self.store.touch(result.key)
         with contextlib.suppress(OSError):
             self._files.save()
             if os.path.isdir(self.store.folder):

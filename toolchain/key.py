@@ -27,7 +27,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
     found: list[tuple[str, Any, Any]] = []
     for name in sorted({*old, *new}):
         before, after = old.get(name), new.get(name)
-        if before == after:
+        if name in old and name in new and canonical(before) == canonical(after):  # 1 and True are two keys
             continue
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             found += differences(before, after, f"{prefix}{name}.")

@@ -29,7 +29,7 @@ def manifest(graph: Graph, stages: Iterable[Stage]) -> dict[str, Any]:
             "executor": result.executor,
             "pinned": not str(fields.get("toolchain", "")).startswith("host:"),
             "outputs": {output.path: {"sha256": output.sha256, "size": output.size} for output in result.outputs},
-            "cache": "hit" if record["how"] == "restored" else "built",
+            "cache": "built" if record["how"] == "built" else "hit",
             "seconds": result.seconds,
         }
     return entries

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from toolchain import variables
+from toolchain import ending, variables
 from toolchain.errors import UserError
 from toolchain.executors.choose import choose
 from toolchain.graph import Graph
-from toolchain.roots.folder import RootFolder
+from toolchain.roots.folder import LOCKS, RootFolder
+from toolchain.settings import settings
 from toolchain.stage import Download, Ref, Stage
 from toolchain.store import Store, default_folder
 from toolchain.ui import Ui, debugging
+
+if TYPE_CHECKING:
+    from toolchain.remote.client import Remote
 
 # What dodo.py gives doit: our reporter; threads (a stage is a child process anyway); one database that
 # two builds may have open at once. It never decides freshness: each stage's `uptodate` does.
@@ -33,34 +39,69 @@ class Session:
 
     def __init__(self, root: Path, given: Mapping[str, str]) -> None:
         self.root = root
-        self.given = dict(given)
+        self.given = {**settings(), **given}
         self.debug = debugging(self.given)
         self.ui = Ui()
         self.known: dict[str, str] = dict(variables.COMMON)
         self.finishers: list[Callable[[], None]] = []
         store = Store(default_folder())
-        self.roots = RootFolder(store, self.ui)
-        executor = choose(given.get("toolchain", "auto"), self.roots, store.folder, self.ui, os.environ)
-        self.graph = Graph(root, store, executor, self.ui, self._fetch)
+        self.roots = RootFolder(store, self.ui, *dict.fromkeys([(root / "toolchain").resolve(), LOCKS]))
+        executor = choose(self.get("toolchain", "auto"), self.roots, store.folder, self.ui, os.environ)
+        self.graph = Graph(root, store, executor, self.ui, self._fetch, self.remote)
+        self.roots.remote = self.remote
+        self._connecting = threading.Lock()
+        self._remote: Remote | None = None
+        self._ended = False
 
     def is_stage(self, name: str) -> bool:
         """Whether a doit task is one of our stages."""
         return name in self.graph.stages
 
     def get(self, name: str, default: str) -> str:
-        """The value of a variable of the command line."""
+        """The value of a variable of the command line, which is known from now on."""
+        self.known.setdefault(name, f"default: {default}")
         return self.given.get(name, default)
 
     def finish(self) -> None:
         """Called when doit has run its tasks, well or not."""
-        self.graph.executor.close()
         for finisher in self.finishers:
             finisher()
+        self.end()
+
+    def end(self) -> None:
+        """Ends what was kept open; may be called twice, as doit's other reporters know nothing of `finish`."""
+        self.graph.executor.close()
+        remote = self.remote() if self.get("remote_push", "0") == "1" else self._remote
+        if remote is not None and not self._ended:
+            for result in self.graph.used():  # those too that were here before there was a remote to push to
+                remote.push(result)
+            remote.close()
+        self._ended = True
         self.graph.save()
+        self.graph.store.use.release()
+
+    def remote(self) -> Remote | None:
+        """The remote cache, where remote= names one; made when something is first missing here."""
+        url, push = self.get("remote", ""), self.get("remote_push", "0")
+        if not url:
+            return None
+        if push not in ("0", "1"):
+            raise UserError(f"remote_push={push} is neither 1 nor 0", "remote_push=1 uploads what is built here")
+        with self._connecting:
+            if self._remote is None:
+                from toolchain.remote.client import Remote
+
+                self._remote = Remote(url, self.graph.store, self.ui, push=push == "1")
+            return self._remote
+
+    def check(self) -> None:
+        """Refuses variables that nobody knows. `known` is whole when dodo.py has been read."""
+        if not self.known.keys() >= self.given.keys():
+            variables.check(self.given, {**self.known, **variables.of_commands()})
 
     @property
     def version(self) -> str:
-        """The version of this project."""
+        """The version of ingot."""
         from toolchain import __version__
 
         return __version__
@@ -99,7 +140,9 @@ def session() -> Session:
     """The session of this process; made on first use, for the project in the current folder."""
     global _current
     if _current is None:
+        ending.install()
         _current = Session(Path(os.getcwd()), variables.from_command_line())
+        atexit.register(_current.end)
     return _current
 
 
@@ -134,6 +177,7 @@ def stage(
 
 def tasks() -> Iterator[dict[str, Any]]:
     """The doit tasks of all declared stages: `def task_stages(): return tasks()`."""
+    session().check()
     stages = list(session().graph.stages.values())
     groups = dict.fromkeys(one.name.partition(":")[0] for one in stages if ":" in one.name)
     for group in groups:

@@ -2,21 +2,31 @@
 
 A result is written only after all its blobs are; everything is written under a temporary name and
 renamed, so a reader sees a whole file or none.
+
+After a power cut too: bytes are synced before they get their name, so a name is never that of half a
+file. Folders are not synced: a name that was lost is a blob or a result that was never made, and where
+a file system kept a result's name and lost that of its blob, the blob is missed, and built again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
+import math
 import os
 import re
-import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from toolchain.digest import StatCache, sha256
-from toolchain.files import atomic, copy, flock, read_json, remove_tree, write_json
+from toolchain.files import atomic, copy, flock, remove_tree, write_json
+from toolchain.hold import Use, sweep, workplace
+from toolchain.journal import Journal
+from toolchain.key import Fields
+
+MOST_RECORD = 8 << 20  # bytes of a result's record
 
 
 @dataclass(frozen=True)
@@ -31,13 +41,19 @@ class Output:
 
 @dataclass(frozen=True)
 class Result:
-    """What a stage gave for one key."""
+    """What a stage gave for one key, which was made of `fields` (empty where a record does not say)."""
 
     key: str
     stage: str
     outputs: tuple[Output, ...]
     seconds: float
     executor: str
+    fields: Fields = field(default_factory=dict, hash=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all outputs."""
+        return sum(output.size for output in self.outputs)
 
     def output(self, path: str) -> Output:
         """The output at `path`; KeyError where the stage has no such output."""
@@ -52,6 +68,8 @@ def _output(raw: Any) -> Output:
     output = Output(**raw)
     parts = PurePosixPath(output.path).parts
     if not parts or parts[0] == "/" or ".." in parts or not re.fullmatch("[0-9a-f]{64}", output.sha256):
+        raise ValueError(output)
+    if int(output.size) < 0:
         raise ValueError(output)
     return Output(output.path, output.sha256, int(output.size), bool(output.executable))
 
@@ -71,6 +89,8 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.journal = Journal(folder / "journal.jsonl")
+        self.use = Use(folder / "locks" / "use")
         self._stats = StatCache(folder / "stat.json")
 
     # -- blobs --
@@ -90,11 +110,14 @@ class Store:
         os.replace(path, blob)
         return digest
 
-    def verified(self, digest: str) -> Path:
-        """The blob's path once its bytes are known to be right; raises CorruptBlob."""
+    def verified(self, digest: str, *, read: bool = False) -> Path:
+        """The blob's path once its bytes are known to be right; raises CorruptBlob.
+
+        `read`: they are read again, whatever is remembered of them: a disk that rots changes no time.
+        """
         blob = self.blob(digest)
         try:
-            if self._stats.digest(blob) == digest:
+            if (sha256(blob) if read else self._stats.digest(blob)) == digest:
                 return blob
         except FileNotFoundError:
             raise CorruptBlob(digest) from None
@@ -114,28 +137,49 @@ class Store:
 
     # -- results --
 
-    def _record(self, key: str) -> Path:
+    def record(self, key: str) -> Path:
+        """Where the record of this key lies, whether it is there or not. Its mtime is that of its last use."""
         return self.folder / "ac" / key[:2] / key
 
     def result(self, key: str) -> Result | None:
         """The result of this key, or None. Its blobs are checked when they are used."""
-        record = read_json(self._record(key))
         try:
+            with self.record(key).open("rb") as file:
+                data = file.read(MOST_RECORD + 1)
+            record: Any = json.loads(data) if len(data) <= MOST_RECORD else None
             outputs = tuple(_output(output) for output in record["outputs"])
-            if record["key"] != key or not outputs:
+            seconds = float(record["seconds"])
+            if record["key"] != key or not outputs or not math.isfinite(seconds):
                 return None
-            return Result(key, str(record["stage"]), outputs, float(record["seconds"]), str(record["executor"]))
-        except (TypeError, KeyError, ValueError):
+            return Result(key, str(record["stage"]), outputs, seconds, str(record["executor"]), fields_of(record))
+        except (OSError, TypeError, KeyError, ValueError, OverflowError, RecursionError):
             return None
 
     def put(self, result: Result) -> None:
         """Stores a result whose blobs are all here already."""
-        write_json(self._record(result.key), asdict(result), durable=True)
+        write_json(self.record(result.key), asdict(result), durable=True)
+
+    def touch(self, key: str) -> None:
+        """Notes that the result of this key was used now."""
+        with contextlib.suppress(OSError):
+            os.utime(self.record(key))
+
+    def damaged(self, result: Result) -> list[str]:
+        """The outputs whose blobs are missing or do not hold their bytes; changes nothing."""
+        found = []
+        for output in result.outputs:
+            try:
+                right = self._stats.digest(self.blob(output.sha256)) == output.sha256
+            except FileNotFoundError:
+                right = False
+            if not right:
+                found.append(output.path)
+        return found
 
     def drop(self, key: str) -> bool:
         """Forgets the result of this key; tells whether there was one."""
         try:
-            self._record(key).unlink()
+            self.record(key).unlink()
         except FileNotFoundError:
             return False
         return True
@@ -145,12 +189,12 @@ class Store:
     @contextlib.contextmanager
     def workspace(self) -> Iterator[Path]:
         """An empty folder on the store's file system, gone after the block."""
-        (self.folder / "tmp").mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=self.folder / "tmp"))
-        try:
+        with self.use.shared(), workplace(self.folder / "tmp") as folder:
             yield folder
-        finally:
-            remove_tree(folder)
+
+    def sweep(self) -> int:
+        """Removes the workspaces of processes that are no more; returns how many."""
+        return sweep(self.folder / "tmp")
 
     def scratch(self, key: str) -> Path:
         """The scratch folder of this key: kept until its result is stored."""
@@ -166,10 +210,11 @@ class Store:
     def lock(self, key: str) -> Iterator[None]:
         """Held by the one process that works on this key; the others wait."""
         path = self.folder / "locks" / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as file:
-            flock(file)
-            yield
+        with self.use.shared():  # before the file is opened: the collector removes old ones
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("w") as file:
+                flock(file)
+                yield
 
     def save(self) -> None:
         """Keeps what was learnt of the blobs' stats for the next run."""

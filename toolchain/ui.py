@@ -116,7 +116,7 @@ class Ui:
         """The stage's one line: restored or built, how long it took, how much it made."""
         with self._lock:
             self.counts[how] = self.counts.get(how, 0) + 1
-            colour = {"built": "green", "restored": "cyan"}.get(how, "white")
+            colour = {"built": "green", "restored": "cyan", "fetched": "cyan"}.get(how, "white")
             self._print(f"{how:>8}  {stage:<28} {time_text(seconds):>11}  {size_text(size):>9}", style=colour)
 
     def show(self, renderable: Any) -> None:

@@ -9,8 +9,9 @@ from toolchain.errors import UserError
 
 # What every stage and command honours.
 COMMON = {
-    "image": "the recipe: images/NAME.yaml (default: tales)",
     "toolchain": "how stages are run: auto, sandbox, docker, nix or host (default auto)",
+    "remote": "the address of a shared cache (docs/sharing.md)",
+    "remote_push": "1: what is built here is uploaded to it",
     "data_dir": "a folder that is tried before any download",
     "debug": "1 prints tracebacks",
 }
@@ -22,6 +23,13 @@ def from_command_line() -> dict[str, str]:
 
     found = doit_cmd._CMDLINE_VARS
     return dict(found) if found else {}
+
+
+def of_commands() -> dict[str, str]:
+    """Those of the commands that the wheel brings; asked for where there is a word to look up."""
+    from toolchain.commands import cache, explain, toolchain
+
+    return {**toolchain.VARIABLES, **cache.VARIABLES, **explain.VARIABLES}
 
 
 def check(given: Mapping[str, str], known: Iterable[str]) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.project import ROOT
 from toolchain.digest import StatCache
 from toolchain.files import atomic, read_json
 from toolchain.key import canonical, differences, key_of
@@ -143,3 +147,153 @@ def test_rot_that_the_stat_cache_cannot_see(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(CorruptBlob):
         store.restore(Output("x", digest, 5, False), tmp_path / "x")
     assert not (tmp_path / "x").exists()
+
+
+# -- records that may say anything, last use, places to work in ------------------------------------
+
+
+def test_fields_of_a_result_are_kept(tmp_path: Path) -> None:
+    store, fields = Store(tmp_path), {"argv": ["x"], "params": {"é": 1.5, "none": None}}
+    result = Result(key_of(fields), "train", (Output("w", "cd" * 32, 4, False),), 1.5, "host", fields)
+    store.put(result)
+    assert store.result(result.key) == result and key_of(store.result(result.key).fields) == result.key  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("fields", [None, 3, "x", [], [["a", 1]]])
+def test_a_record_without_fields_is_read(tmp_path: Path, fields: object) -> None:
+    store, key = Store(tmp_path), "ab" * 32
+    store.put(Result(key, "train", (Output("w", "cd" * 32, 4, False),), 1.5, "host"))
+    record = read_json(store.record(key))
+    record["fields"] = fields
+    if fields is None:
+        del record["fields"]
+    store.record(key).write_text(json.dumps(record))
+    result = store.result(key)
+    assert result is not None and result.fields == {}
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("seconds", "1e999"), ("seconds", "NaN"), ("size", "1e999"), ("size", "-1"), ("fields", "[" * 100_000),
+    ("fields", '{"a": "' + "x" * (8 << 20) + '"}'), ("size", "9" * 10_000)])
+def test_a_record_out_of_bounds_is_a_miss(tmp_path: Path, name: str, value: str) -> None:
+    store, key = Store(tmp_path), "ab" * 32
+    store.put(Result(key, "train", (Output("w", "cd" * 32, 4, False),), 1.5, "host", {"a": 1}))
+    text, old = store.record(key).read_text(), {"seconds": "1.5", "size": "4", "fields": '{\n  "a": 1\n }'}[name]
+    assert store.result(key) is not None and f'"{name}": {old}' in text
+    store.record(key).write_text(text.replace(f'"{name}": {old}', f'"{name}": {value}'))
+    assert store.result(key) is None
+
+
+def test_touch_moves_the_last_use(tmp_path: Path) -> None:
+    store, key = Store(tmp_path), "ab" * 32
+    store.touch(key)  # not there: no error, and nothing made
+    assert not store.record(key).exists()
+    store.put(Result(key, "train", (Output("w", "cd" * 32, 4, False),), 1.5, "host"))
+    os.utime(store.record(key), (1000, 1000))
+    store.touch(key)
+    assert store.record(key).stat().st_mtime > 1000
+
+
+def test_damaged_changes_nothing(tmp_path: Path) -> None:
+    store, made = Store(tmp_path / "store"), tmp_path / "made"
+    made.write_bytes(b"hello")
+    digest = store.add(made)
+    result = Result("ab" * 32, "one", (Output("x", digest, 5, False), Output("y", "cd" * 32, 5, False)), 1, "host")
+    assert store.damaged(result) == ["y"]
+    store.blob(digest).chmod(0o644)
+    store.blob(digest).write_bytes(b"hellO")
+    assert store.damaged(result) == ["x", "y"] and store.blob(digest).exists()
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from toolchain.store import Store
+with Store(Path(sys.argv[1])).workspace() as folder:
+    (folder / "half").write_text("done")
+    print(folder, flush=True)
+    time.sleep(60)
+"""
+
+
+def holder(store: Path) -> tuple[subprocess.Popen[str], Path]:
+    """A process at work in the store, and its work folder."""
+    child = subprocess.Popen([sys.executable, "-c", HOLD, str(store)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert child.stdout is not None
+    return child, Path(child.stdout.readline().strip())
+
+
+def test_sweep_takes_the_work_folders_of_dead_processes_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    child, folder = holder(tmp_path)
+    with store.workspace() as own:
+        assert list(own.iterdir()) == []  # nothing that a program would see
+        assert store.sweep() == 0 and folder.is_dir() and own.is_dir()
+        child.kill()
+        child.wait()
+        assert folder.is_dir()
+        folder.chmod(0)
+        assert store.sweep() == 1 and not folder.exists() and own.is_dir()
+    assert list((tmp_path / "tmp").iterdir()) == [] and store.sweep() == 0
+
+
+def test_sweep_leaves_other_folders_and_links(tmp_path: Path) -> None:
+    for name in ("root-cc", "tmpabc", "elsewhere/kept"):
+        (tmp_path / "tmp" / name).mkdir(parents=True)
+    (tmp_path / "tmp/work-link").symlink_to("elsewhere")
+    assert Store(tmp_path).sweep() == 0 and (tmp_path / "tmp/work-link/kept").is_dir()
+
+
+def test_a_sweep_beside_new_work_folders_takes_none(tmp_path: Path) -> None:
+    store, stop, taken = Store(tmp_path), threading.Event(), []
+
+    def clear() -> None:
+        while not stop.is_set():
+            taken.append(store.sweep())
+
+    sweeper = threading.Thread(target=clear)
+    sweeper.start()
+    try:
+        for _ in range(300):
+            with store.workspace() as folder:
+                (folder / "file").write_text("x")
+    finally:
+        stop.set()
+        sweeper.join()
+
+
+def test_the_collector_is_alone_or_refused(tmp_path: Path) -> None:
+    child, _ = holder(tmp_path)
+    use = Store(tmp_path).use
+    with use.alone() as alone:
+        assert not alone
+    child.kill()
+    child.wait()
+    with use.alone() as alone:
+        assert alone
+
+
+def test_work_keeps_the_store_until_it_is_released(tmp_path: Path) -> None:
+    store, other = Store(tmp_path), Store(tmp_path)
+
+    def free() -> bool:
+        with other.use.alone() as alone:
+            return alone
+
+    assert free()
+    with store.lock("ab"), store.workspace():
+        assert not free()
+        store.use.release()
+        assert not free()  # another thread of the process is still at work
+    assert free()
+    with store.lock("ab"):
+        assert not free()
+    assert free()
+
+
+def test_two_builds_share_the_store(tmp_path: Path) -> None:
+    child, _ = holder(tmp_path)
+    with Store(tmp_path).workspace() as folder:
+        assert folder.is_dir()
+    child.kill()
+    child.wait()

@@ -13,7 +13,7 @@ class Plan(IngotCommand):
 
     name = "plan"
     doc_purpose = "show what would run, be restored or stay, and why; run nothing"
-    doc_usage = "[STAGE ...] [image=NAME]"
+    doc_usage = "[STAGE ...]"
     takes_names = True
 
     def go(self, current: Session, names: list[str]) -> int:

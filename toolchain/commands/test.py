@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
 from toolchain.commands import IngotCommand
+from toolchain.ending import Terminated
 from toolchain.errors import UserError
 from toolchain.extras import ensure
 from toolchain.packages import install_hint, missing
@@ -38,4 +40,9 @@ class Test(IngotCommand):
             argv += ["-m", "not slow"]
         if "k" in current.given:
             argv += ["-k", current.given["k"]]
-        return subprocess.run([*argv, *names], check=False).returncode
+        with subprocess.Popen([*argv, *names]) as child:
+            try:
+                return child.wait()
+            except (SystemExit, Terminated):  # SIGTERM, of which a terminal would tell pytest and a CI machine does not
+                child.send_signal(signal.SIGINT)
+                raise

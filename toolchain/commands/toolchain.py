@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain.commands import IngotCommand
-from toolchain.errors import UserError
+from toolchain.errors import UserError, typed
 from toolchain.plugin import Session
 from toolchain.ui import size_text
 
@@ -18,8 +18,6 @@ VARIABLES = {
     "export": "toolchain: write the packages of the roots to this file, for machines without a network",
     "import": "toolchain: take packages from such a file",
 }
-DEFAULT = ("cc", "vm")  # what a build and a boot need
-
 
 class Toolchain(IngotCommand):
     """Leaves the roots whole and ready, and says what they are."""
@@ -28,6 +26,7 @@ class Toolchain(IngotCommand):
     doc_purpose = "fetch, unpack and check the pinned toolchain roots"
     doc_usage = "[ROOT ...] [export=FILE] [import=FILE]"
     takes_names = True
+    also: tuple[str, ...] = ()  # roots that no stage runs in
 
     def go(self, current: Session, names: list[str]) -> int:
         """A line a root on stdout."""
@@ -42,7 +41,7 @@ class Toolchain(IngotCommand):
             count = take(_path(current, "import"), [roots.lock(name) for name in known], current.graph.store)
             current.ui.say(f"{count} packages taken from {current.given['import']}")
             names = names or _complete(roots)
-        names = names or list(DEFAULT)
+        names = names or list(dict.fromkeys([*stage_roots(current), *self.also]))
         for name in names:
             _check(roots, name)
         if "export" in current.given:
@@ -55,18 +54,23 @@ class Toolchain(IngotCommand):
         return 0
 
 
+def stage_roots(current: Session) -> list[str]:
+    """The roots that the project's stages run in."""
+    return sorted({stage.root for stage in current.graph.stages.values() if stage.download is None})
+
+
 def _check(roots: RootFolder, name: str) -> None:
     lock, root = roots.lock(name), roots.check(name)
     size = sum(file.size for file in lock.files())
     wheels = f" and {len(lock.wheels)} wheels" if lock.wheels else ""
     print(f"{name:<4} {len(lock.packages)} packages{wheels}, {size_text(size)}, tree {root.tree[:12]}, {root.path}")
-    packages = roots.locks / "packages.yaml"
+    packages = roots.lock_path(name).parent / "packages.yaml"
     if packages.exists():
         from toolchain.roots import wanted
 
         want = wanted.read(packages).get(name)
         if want is not None and want.asked != lock.asked:
-            roots.ui.warn(f"{packages} has changed since {name}.lock was made: ./doit lock {name}")
+            roots.ui.warn(typed(f"{packages} has changed since {name}.lock was made: ./doit lock {name}"))
 
 
 def _complete(roots: RootFolder) -> list[str]:

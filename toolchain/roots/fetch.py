@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from toolchain import download
@@ -13,6 +14,9 @@ from toolchain.roots.lockfile import Lock, Package, Wheel
 from toolchain.roots.mirrors import mirrors
 from toolchain.roots.parallel import GoOn, each
 from toolchain.store import CorruptBlob, Store
+
+if TYPE_CHECKING:
+    from toolchain.remote.client import Remote
 
 WORKERS = 4
 HINT = "if the mirror no longer has it, name a snapshot archive too: DEBIAN_MIRROR=ADDRESS,…; " \
@@ -32,9 +36,10 @@ def lacking(lock: Lock, store: Store) -> list[Package | Wheel]:
     return found
 
 
-def fetch(lock: Lock, store: Store, work: Path, progress: Progress) -> int:
+def fetch(lock: Lock, store: Store, work: Path, progress: Progress, remote: Remote | None = None) -> int:
     """Fetches what the store lacks of the root, by way of the folder `work`; returns how many bytes that were.
 
+    The remote cache is asked before the mirrors, and given what they had.
     Raises UserError, naming the package, where one cannot be had.
     """
     wanted = lacking(lock, store)
@@ -43,11 +48,16 @@ def fetch(lock: Lock, store: Store, work: Path, progress: Progress) -> int:
     total = sum(file.size for file in wanted)
     told = _Sum(total, progress)
     if packages:
-        servers = _Servers(mirrors())
+        servers = _Servers()
 
         def get(package: Package, go_on: GoOn) -> None:
-            servers.get(package, lock.root, work, told, go_on)
+            taken = remote is not None and remote.blob(package.sha256, package.size, work / package.file)
+            if not taken:
+                servers.get(package, lock.root, work, told, go_on)
             store.add(work / package.file)
+            if remote is not None and not taken:
+                remote.push_blob(package.sha256)
+            told(package.file, package.size)
 
         each(get, sorted(packages, key=lambda package: -package.size), WORKERS)
     if wheels:
@@ -76,8 +86,8 @@ class _Sum:
 class _Servers:
     """The mirrors; one that has failed is asked last from then on."""
 
-    def __init__(self, addresses: Sequence[str]) -> None:
-        self._order = list(addresses)
+    def __init__(self) -> None:
+        self._order: list[str] = []
         self._lock = threading.Lock()
 
     def get(self, package: Package, root: str, work: Path, told: _Sum, go_on: GoOn) -> None:
@@ -87,8 +97,11 @@ class _Servers:
             go_on()
             told(package.file, done)
 
+        with self._lock:  # asked for only here: whoever has all of it elsewhere needs no mirror
+            self._order = self._order or list(mirrors())
+            order = tuple(self._order)
         reasons: list[str] = []
-        for address in tuple(self._order):
+        for address in order:
             go_on()
             url = f"{address}/{quote(package.path, safe='/+~:=@')}"
             try:

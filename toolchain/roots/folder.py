@@ -1,12 +1,17 @@
-"""The roots of this machine: STORE/roots/TREE/root, each unpacked once and never changed."""
+"""The roots of this machine: STORE/roots/TREE/root, each unpacked once and never changed.
+
+A root is known by its lock: PROJECT/toolchain/NAME.lock, else the one of that name that comes with ingot.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolchain.errors import UserError
 from toolchain.files import disk_errors, remove_tree
@@ -15,29 +20,44 @@ from toolchain.roots.lockfile import Lock
 from toolchain.store import Store
 from toolchain.ui import Ui
 
-LOCKS = Path(__file__).resolve().parent.parent
+if TYPE_CHECKING:
+    from toolchain.remote.client import Remote
+
+LOCKS = Path(__file__).resolve().parent.parent  # what comes with ingot
 
 
 class RootFolder:
     """Roots as executors see them: known by their locks, unpacked when they are first needed."""
 
-    def __init__(self, store: Store, ui: Ui, locks: Path = LOCKS) -> None:
+    def __init__(self, store: Store, ui: Ui, *folders: Path) -> None:
+        """`folders` hold locks and packages.yaml: the first that knows a root counts; new locks go into the first."""
         self.store = store
         self.ui = ui
-        self.locks = locks
+        self.folders = folders or (LOCKS,)
+        self.remote: Callable[[], Remote | None] = lambda: None  # where packages may be had before the mirrors
         self._bytes: dict[str, bytes] = {}
         self._read: dict[str, Lock] = {}
+
+    @property
+    def locks(self) -> Path:
+        """Where new locks are written: the project's folder."""
+        return self.folders[0]
+
+    def lock_path(self, name: str) -> Path:
+        """Where the root's lock lies, or should: a packages.yaml that asks for the root needs one beside it."""
+        paths = [lockfile.lock_path(folder, name) for folder in self.folders]
+        return next((path for path in paths if path.exists() or _asked(path.parent / "packages.yaml", name)), paths[0])
 
     def _data(self, name: str) -> bytes:
         """The lock file, read once: what a key holds is what is unpacked, whoever edits the file meanwhile."""
         if name not in self._bytes:
-            self._bytes[name] = lockfile.read(lockfile.lock_path(self.locks, name))
+            self._bytes[name] = lockfile.read(self.lock_path(name))
         return self._bytes[name]
 
     def lock(self, name: str) -> Lock:
         """The root's lock; UserError where there is none that can be used."""
         if name not in self._read:
-            path = lockfile.lock_path(self.locks, name)
+            path = self.lock_path(name)
             lock = lockfile.decode(self._data(name), str(path))
             if lock.root != name:
                 raise UserError(f"{path} is the lock of the root {lock.root}", f"./doit lock {name}")
@@ -46,7 +66,7 @@ class RootFolder:
 
     def names(self) -> list[str]:
         """The roots that have a lock."""
-        return sorted(path.stem for path in self.locks.glob("*.lock"))
+        return sorted({path.stem for folder in self.folders for path in folder.glob("*.lock")})
 
     def identity(self, name: str) -> str:
         """`NAME:sha256 of its lock file`."""
@@ -65,6 +85,8 @@ class RootFolder:
             with self._held(lock):
                 if not root.path.is_dir():
                     self.place(lock)
+        with contextlib.suppress(OSError):
+            os.utime(root.path.parent)  # when it was used last, for gc
         return root
 
     def check(self, name: str) -> Root:
@@ -84,7 +106,7 @@ class RootFolder:
 
         stage = f"root {lock.root}"
         with disk_errors("the store"), self.store.workspace() as work, self.ui.running(stage):
-            fetch.fetch(lock, self.store, work, self.ui.progress(stage))
+            fetch.fetch(lock, self.store, work, self.ui.progress(stage), self.remote())
 
     def _root(self, lock: Lock) -> Root:
         return Root(lock.root, lock.tree, self.store.folder / "roots" / lock.tree / "root")
@@ -108,7 +130,7 @@ class RootFolder:
         try:
             with disk_errors(f"toolchain root {lock.root}"), self.ui.running(stage):
                 (work / "new").mkdir(parents=True)
-                fetch.fetch(lock, self.store, work, self.ui.progress(stage))
+                fetch.fetch(lock, self.store, work, self.ui.progress(stage), self.remote())
                 unpack.unpack(lock, self.store, work / "new" / "root", self.ui, stage)
                 found = tree.digest(work / "new" / "root")
                 if lock.tree and found != lock.tree:
@@ -126,6 +148,19 @@ class RootFolder:
             remove_tree(work)
         self.ui.done(stage, "unpacked", time.monotonic() - begun, sum(file.size for file in lock.files()))
         return found
+
+
+def _asked(packages: Path, name: str) -> bool:
+    """Whether a packages.yaml wants the root. YAML is parsed only where the name is in it."""
+    try:
+        text = packages.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    if not re.search(rf"\b{re.escape(name)}['\"]?\s*:", text):
+        return False
+    from toolchain.roots import wanted
+
+    return name in wanted.read(packages)
 
 
 def _settle(folder: Path) -> None:

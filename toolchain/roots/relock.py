@@ -15,6 +15,11 @@ from toolchain.roots.mirrors import mirrors
 from toolchain.roots.resolve import Apt
 from toolchain.store import Store
 
+# What a first packages.yaml may be: every executor finds in it what it needs.
+_BEGIN = ("those that come with ingot stay as they are; for one of your own, begin the file with: "
+          "{suite: bookworm, roots: {cc: {packages: [gcc, binutils, libc6-dev, bubblewrap, bash, coreutils, libc-bin], "
+          "links: {usr/bin/sh: bash}}}}")
+
 
 @dataclass(frozen=True)
 class Relocked:
@@ -39,8 +44,10 @@ class Relocked:
 
 
 def relock(names: Sequence[str], roots: RootFolder) -> Iterator[Relocked]:
-    """Locks these roots of packages.yaml anew, all of them without names; each is unpacked when it is yielded."""
+    """Locks these roots of the project's packages.yaml anew, all without names; each is unpacked when it is yielded."""
     path = roots.locks / "packages.yaml"
+    if not path.exists():
+        raise UserError(f"this project has no toolchain roots of its own: {path} does not exist", _BEGIN)
     table = wanted.read(path)
     for name in names:
         if name not in table:
