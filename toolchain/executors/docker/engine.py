@@ -46,7 +46,7 @@ class Engine:
 def connect() -> Engine:
     """The engine of this machine; raises NoEngine within a few seconds."""
     if importlib.util.find_spec("docker") is None:
-        raise NoEngine("the Python package docker is not installed", f"pip install docker, into the environment of doit; {_INSTEAD}")
+        raise NoEngine("the Python package docker is not installed", f"pip install docker, beside doit; {_INSTEAD}")
     path = _address(os.environ)
     _knock(path)
     import docker  # costs 100 ms
