@@ -8,8 +8,9 @@ from doit.exceptions import InvalidDodoFile
 
 
 def typed(text: str) -> str:
-    """Commands as they are typed here: texts say ./doit, ingot's wrapper; a project without one has doit alone."""
-    return text if os.path.isfile("doit") else text.replace("./doit", "doit")
+    """Commands as they are typed here: texts say ./doit, ingot's wrapper; a project that uses the wheel has none."""
+    wrapper = os.path.join(os.path.dirname(os.path.dirname(__file__)), "doit")
+    return text if os.path.isfile(wrapper) else text.replace("./doit", "doit")
 
 
 class UserError(InvalidDodoFile):
