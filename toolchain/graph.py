@@ -209,6 +209,7 @@ class Graph:
                     return
                 except CorruptBlob as exc:
                     self._forget_blob(str(exc.args[0]))
+                    self._forget_damaged(stage)
             raise UserError(f"stage {stage.name}: the store keeps losing its blobs", "check the disk it lies on")
 
     def _bring(self, stage: Stage, standing: Standing) -> None:
@@ -285,6 +286,8 @@ class Graph:
                 if result is None:  # another thread has found it corrupt meanwhile
                     raise CorruptBlob(source.path)
                 output = result.output(source.path)
+                if output.sha256 + ("+x" if output.executable else "") != fields["inputs"][path]:
+                    raise CorruptBlob(output.sha256)  # made anew meanwhile, and different: the key is another one
                 blob = self.store.verified(output.sha256, read=True)
                 if output.executable:
                     shutil.copyfile(blob, dest)
@@ -342,6 +345,22 @@ class Graph:
             if result is not None and any(output.sha256 == digest for output in result.outputs):
                 self.forget(stage)
 
+    def _forget_damaged(self, stage: Stage) -> None:
+        """Drops all results that the stage needs and that are not whole: a bad disk seldom spoils one blob alone."""
+        for one in (*stage.upstream(), stage):
+            result = self.result(one)
+            if result is not None and not self._whole(result):
+                self.forget(one)
+        self._fields.clear()
+
+    def _whole(self, result: Result) -> bool:
+        try:
+            for output in result.outputs:
+                self.store.verified(output.sha256, read=True)
+        except CorruptBlob:
+            return False
+        return True
+
     def order(self, names: Iterable[str] | None = None) -> list[Stage]:
         """The stages (or those that `names` need), each after what it reads."""
         placed: dict[str, Stage] = {}
@@ -357,13 +376,14 @@ class Graph:
         return list(placed.values())
 
     def used(self) -> list[Result]:
-        """The results that this run has looked at."""
-        return [result for _, result in list(self._results.values())]
+        """The results that this run has used; the store notes when that was."""
+        results = [result for _, result in list(self._results.values())]
+        for result in results:
+            self.store.touch(result.key)
+        return results
 
     def save(self) -> None:
-        """Keeps what was learnt of files' stats, and that the results of this run were used."""
-        for result in self.used():
-            self.store.touch(result.key)
+        """Keeps what was learnt of files' stats."""
         with contextlib.suppress(OSError):
             self._files.save()
             if os.path.isdir(self.store.folder):

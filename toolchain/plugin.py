@@ -51,7 +51,6 @@ class Session:
         self.roots.remote = self.remote
         self._connecting = threading.Lock()
         self._remote: Remote | None = None
-        self._ended = False
 
     def is_stage(self, name: str) -> bool:
         """Whether a doit task is one of our stages."""
@@ -64,19 +63,23 @@ class Session:
 
     def finish(self) -> None:
         """Called when doit has run its tasks, well or not."""
+        leaving = sys.exc_info()[0]
+        if leaving is not None and not issubclass(leaving, Exception):
+            return  # Ctrl-C, SIGTERM: this process ends at once, and takes programs and containers with it
         for finisher in self.finishers:
             finisher()
+        used = self.graph.used()
+        remote = self.remote() if self.get("remote_push", "0") == "1" else None
+        if remote is not None:
+            for result in used:  # those too that were here before there was a remote to push to
+                remote.push(result)
         self.end()
 
     def end(self) -> None:
         """Ends what was kept open; may be called twice, as doit's other reporters know nothing of `finish`."""
         self.graph.executor.close()
-        remote = self.remote() if self.get("remote_push", "0") == "1" else self._remote
-        if remote is not None and not self._ended:
-            for result in self.graph.used():  # those too that were here before there was a remote to push to
-                remote.push(result)
-            remote.close()
-        self._ended = True
+        if self._remote is not None:
+            self._remote.close()
         self.graph.save()
         self.graph.store.use.release()
 

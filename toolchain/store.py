@@ -24,7 +24,7 @@ from toolchain.digest import StatCache, sha256
 from toolchain.files import atomic, copy, flock, remove_tree, write_json
 from toolchain.hold import Use, sweep, workplace
 from toolchain.journal import Journal
-from toolchain.key import Fields
+from toolchain.key import Fields, key_of
 
 MOST_RECORD = 8 << 20  # bytes of a result's record
 
@@ -69,9 +69,9 @@ def _output(raw: Any) -> Output:
     parts = PurePosixPath(output.path).parts
     if not parts or parts[0] == "/" or ".." in parts or not re.fullmatch("[0-9a-f]{64}", output.sha256):
         raise ValueError(output)
-    if int(output.size) < 0:
+    if int(output.size) < 0 or not isinstance(output.executable, bool):
         raise ValueError(output)
-    return Output(output.path, output.sha256, int(output.size), bool(output.executable))
+    return Output(output.path, output.sha256, int(output.size), output.executable)
 
 
 class CorruptBlob(Exception):
@@ -149,9 +149,10 @@ class Store:
             record: Any = json.loads(data) if len(data) <= MOST_RECORD else None
             outputs = tuple(_output(output) for output in record["outputs"])
             seconds = float(record["seconds"])
-            if record["key"] != key or not outputs or not math.isfinite(seconds):
+            fields = fields_of(record)
+            if record["key"] != key or not outputs or not math.isfinite(seconds) or (fields and key_of(fields) != key):
                 return None
-            return Result(key, str(record["stage"]), outputs, seconds, str(record["executor"]), fields_of(record))
+            return Result(key, str(record["stage"]), outputs, seconds, str(record["executor"]), fields)
         except (OSError, TypeError, KeyError, ValueError, OverflowError, RecursionError):
             return None
 

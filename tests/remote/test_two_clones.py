@@ -71,3 +71,11 @@ def test_packages_of_the_toolchain_are_shared(pushed: Nginx, tmp_path: Path, smo
     first.doit("toolchain", "vm", f"remote={pushed.url}", "remote_push=1", timeout=600)
     done = second.doit("toolchain", "vm", f"remote={pushed.url}", env=nowhere, timeout=600)
     assert "109 packages" in done.stdout and "warning" not in done.stderr
+
+
+def test_a_look_pushes_nothing(smoke: Project, nginx: Callable[..., Nginx]) -> None:
+    server = nginx()
+    smoke.doit("plan", "image=smoke", f"remote={server.url}", "remote_push=1")
+    smoke.doit("explain", "link", "image=smoke", f"remote={server.url}", "remote_push=1")
+    smoke.doit("list", "-s", "image=smoke", f"remote={server.url}", "remote_push=1")
+    assert not (server.folder / "access.log").exists() or server.requests() == []

@@ -132,6 +132,7 @@ def build(make: Make, shell: Shell, folder: Path, text: str) -> str:
     graph = make()
     one = graph.add(shell("one", "cat in.txt in.txt > out", ["out"], {"in.txt": "in.txt"}))
     graph.bring(one)
+    graph.used()
     graph.save()
     result = graph.result(one)
     assert result is not None

@@ -277,3 +277,52 @@ def test_the_modes_of_sources_are_those_of_the_key(make_graph: Make, shell: Shel
 def test_files_that_would_cover_each_other(shell: Shell, inputs: list[str], outputs: list[str]) -> None:
     with pytest.raises(UserError):
         shell("one", "true", outputs, {path: path for path in inputs})
+
+
+# -- damage while a build runs ---------------------------------------------------------------------
+
+
+def test_an_input_that_was_made_anew_and_differs_gives_another_key(make_graph: Make, shell: Shell, tmp_path: Path,
+                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between a stage's key and its start another thread finds an input damaged, and builds it again: not the same."""
+    def declare(graph: Graph) -> tuple[Stage, Stage]:
+        upper = graph.add(shell("u", f"cat {tmp_path}/now > u", ["u"]))  # a stage that cannot be reproduced
+        return upper, graph.add(shell("x", "cp u x", ["x"], {"u": upper["u"]}))
+
+    (tmp_path / "now").write_text("one")
+    graph = make_graph()
+    u, x = declare(graph)
+    graph.bring(u)
+    true, done = graph._lay_out, []
+
+    def late(stage: Stage, fields: dict[str, object], work: Path) -> dict[str, Path]:
+        if stage.name == "x" and not done:
+            done.append(True)
+            (tmp_path / "now").write_text("two")
+            graph.forget(u)
+            graph.bring(u)
+        return true(stage, fields, work)
+
+    monkeypatch.setattr(graph, "_lay_out", late)
+    graph.bring(x)
+    assert done and (tmp_path / "build/x").read_text() == "two"
+    fields, result = graph.fields(x), graph.result(x)
+    assert fields is not None and result is not None
+    assert fields["inputs"]["u"] == result.output("x").sha256  # x is a copy of u
+
+
+def test_many_damaged_inputs_at_once(make_graph: Make, shell: Shell, tmp_path: Path) -> None:
+    """A disk seldom spoils one blob alone."""
+    def build(text: str) -> None:
+        graph = make_graph()
+        parts = [graph.add(shell(f"part{n}", f"echo {n} > o{n}", [f"o{n}"])) for n in range(6)]
+        (tmp_path / "in.txt").write_text(text)
+        graph.bring(graph.add(shell("link", "cat in.txt o* > all", ["all"], {
+            "in.txt": "in.txt", **{f"o{n}": part[f"o{n}"] for n, part in enumerate(parts)}})))
+
+    build("first\n")
+    for blob in (tmp_path / "store/cas").glob("*/*"):
+        blob.chmod(0o644)
+        blob.write_text("damaged")
+    build("second\n")
+    assert (tmp_path / "build/all").read_text() == "second\n0\n1\n2\n3\n4\n5\n"

@@ -176,11 +176,21 @@ def test_a_record_without_fields_is_read(tmp_path: Path, fields: object) -> None
     ("seconds", "1e999"), ("seconds", "NaN"), ("size", "1e999"), ("size", "-1"), ("fields", "[" * 100_000),
     ("fields", '{"a": "' + "x" * (8 << 20) + '"}'), ("size", "9" * 10_000)])
 def test_a_record_out_of_bounds_is_a_miss(tmp_path: Path, name: str, value: str) -> None:
-    store, key = Store(tmp_path), "ab" * 32
+    store, key = Store(tmp_path), key_of({"a": 1})
     store.put(Result(key, "train", (Output("w", "cd" * 32, 4, False),), 1.5, "host", {"a": 1}))
     text, old = store.record(key).read_text(), {"seconds": "1.5", "size": "4", "fields": '{\n  "a": 1\n }'}[name]
     assert store.result(key) is not None and f'"{name}": {old}' in text
     store.record(key).write_text(text.replace(f'"{name}": {old}', f'"{name}": {value}'))
+    assert store.result(key) is None
+
+
+@pytest.mark.parametrize(("old", "new"), [('"a": 1', '"a": 2'), ('"executable": false', '"executable": "false"')])
+def test_a_record_that_was_changed_is_a_miss(tmp_path: Path, old: str, new: str) -> None:
+    store, key = Store(tmp_path), key_of({"a": 1})
+    store.put(Result(key, "train", (Output("w", "cd" * 32, 4, False),), 1.5, "host", {"a": 1}))
+    text = store.record(key).read_text()
+    assert old in text and store.result(key) is not None
+    store.record(key).write_text(text.replace(old, new))
     assert store.result(key) is None
 
 

@@ -34,6 +34,7 @@ class Limits:
     grace: float = 20.0  # for the head of an answer; and for its body, which has more where it is long:
     slowest: int = 64 << 10  # a second for so many bytes
     message: int = 4 << 20  # the most that a message or a record may hold
+    lost: float = 30.0  # for all misses of a run: then it is too slow to be asked
     close: float = 60.0  # for uploads that are left in the end
 
 

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,7 @@ class Remote:
         self._there: set[str] = set()  # blobs that the server is known to have
         self._wrong: set[str] = set()  # and those, keys too, that it has wrong
         self._told: set[str] = set()
+        self._lost = 0.0  # seconds that misses have cost
         self._lock = threading.Lock()
 
     # -- taking --
@@ -49,13 +51,19 @@ class Remote:
         """The result of this key, stored with all its blobs; None where the server has it not, or not right."""
         if not self._reading:
             return None
+        begun, result = time.monotonic(), None
         try:
-            return self._fetch(key)
+            result = self._fetch(key)
         except Lie as lie:
             self._lied(lie)
         except Failure as failure:
             self._off(failure)
-        return None
+        if result is None:
+            with self._lock:
+                self._lost += time.monotonic() - begun
+            if self._lost > self._limits.lost:
+                self._off(Failure("it is too slow"))
+        return result
 
     def _fetch(self, key: str) -> Result | None:
         try:
