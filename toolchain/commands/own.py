@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import sys
 from pathlib import Path
 
 from toolchain import checkup
@@ -24,13 +21,12 @@ class Doctor(doctor.Doctor):
         from toolchain.qemu import binary
         from toolchain.qemu.diagnose import accelerators
 
-        if binary.own_needed(display="serial", host=wanted == "host", named=bool(os.environ.get("INGOT_QEMU")),
-                             platform=sys.platform, arch=platform.machine()):
-            qemu, lines = checkup.own_qemu()
-        else:
+        if binary.root_needed("serial", host=wanted == "host"):
             vm, line = checkup.root(current.roots, "vm", "boots use its QEMU and OVMF")
             qemu = binary.of_root(vm) if vm is not None else None
             lines = [line]
+        else:
+            qemu, lines = checkup.own_qemu()
         return [*lines, *checkup.tools(present, chosen), *(checkup.Line(found) for found in accelerators(qemu))]
 
 

@@ -16,9 +16,8 @@ from toolchain.executors import ETC, FOLDER, GID, HOSTNAME, INSIDE, UID, Job
 from toolchain.executors.children import started
 from toolchain.executors.pinned import Pinned
 from toolchain.files import atomic, read_json, write_json
-from toolchain.roots import Root, Roots
+from toolchain.roots import LIBRARIES, Root, Roots, run_on
 
-LIBRARIES = "usr/lib/x86_64-linux-gnu"
 # SIGTERM goes to the whole process group: it must end the stage's program (a trainer then writes its
 # checkpoint), and bubblewrap only through that, as it would take the program with it at once.
 _DEAF = ("/bin/sh", "-c", 'trap "" TERM; exec "$@"', "sh")
@@ -138,7 +137,7 @@ def trouble(folder: Path) -> str | None:
 
 def trouble_now() -> str | None:
     """`trouble`, with nothing remembered."""
-    if not sys.platform.startswith("linux") or platform.machine() not in ("x86_64", "AMD64"):
+    if not run_on(sys.platform, platform.machine()):
         return "the toolchain's programs are for Linux on x86-64"
     return _try()
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from toolchain.errors import UserError
 from toolchain.files import read_json, write_json
+from toolchain.roots import LIBRARIES, run_on
 
 PROGRAM = "qemu-system-x86_64"
-LIBRARIES = "usr/lib/x86_64-linux-gnu"  # in a root
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ def of_root(root: Path) -> Qemu:
 def own_needed(*, display: str, host: bool, named: bool, platform: str, arch: str) -> bool:
     """Whether it must be this machine's QEMU: INGOT_QEMU names one, toolchain=host asks for it, a window is wanted
     (the root's has none), or the root's programs do not run here. Pure."""
-    runs = platform.startswith("linux") and arch.lower() in ("x86_64", "amd64")
-    return named or host or display == "gui" or not runs
+    return named or host or display == "gui" or not run_on(platform, arch)
+
 
 # How each platform installs QEMU and the firmware; the first word that /etc/os-release has wins.
 INSTALL = {

@@ -6,6 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+LIBRARIES = "usr/lib/x86_64-linux-gnu"  # in a root; its loader lies there too
+
+
+def run_on(platform: str, arch: str) -> bool:
+    """Whether the programs of a root run on such a machine, as Python names it. Pure."""
+    return platform.startswith("linux") and arch.lower() in ("x86_64", "amd64")
+
 
 @dataclass(frozen=True)
 class Root:

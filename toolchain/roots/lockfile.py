@@ -21,11 +21,11 @@ MOST_FILES = 5000  # packages, or wheels, or links
 MOST_SIZE = 4 << 30  # bytes of one package
 
 NAME = r"[a-z0-9][a-z0-9+.-]{0,100}"  # of a Debian package
-_ROOT = r"[a-z][a-z0-9]{0,30}"
+ROOT = r"[a-z][a-z0-9]{0,30}"
 _STEP = r"(?!\.)[A-Za-z0-9.+~_:%@=-]{1,200}"  # one part of a path, never hidden and never `..`
 _PATH = rf"{_STEP}(?:/{_STEP}){{0,12}}"
 _VERSION = r"[A-Za-z0-9][A-Za-z0-9.+~:!_-]{0,100}"
-_WORDS = r"[A-Za-z0-9][A-Za-z0-9.+~:=<>!_,\[\]-]{0,200}"
+WORDS = r"[A-Za-z0-9][A-Za-z0-9.+~:=<>!_,\[\]-]{0,200}"
 _SHA256 = r"[0-9a-f]{64}"
 
 
@@ -142,7 +142,7 @@ def identity(name: str, data: bytes) -> str:
 
 def lock_path(folder: Path, name: str) -> Path:
     """Where the lock of a root lies; UserError for what cannot be a root's name."""
-    if not re.fullmatch(_ROOT, name):
+    if not re.fullmatch(ROOT, name):
         raise UserError(f"{name!r} cannot be the name of a toolchain root", "toolchain/packages.yaml names them")
     return folder / f"{name}.lock"
 
@@ -163,10 +163,10 @@ def _lock(raw: Any) -> Lock:
     if not isinstance(links, dict) or len(links) > MOST_FILES:
         raise _Wrong("links is not a group of keys")
     return Lock(
-        root=_text(raw["root"], "root", _ROOT), suite=_text(raw["suite"], "suite", NAME),
+        root=_text(raw["root"], "root", ROOT), suite=_text(raw["suite"], "suite", NAME),
         inrelease=_text(raw["inrelease"], "inrelease", _SHA256),
         wanted=tuple(_text(item, "wanted", NAME) for item in _list(raw, "wanted")),
-        wanted_wheels=tuple(_text(item, "wanted_wheels", _WORDS) for item in _list(raw, "wanted_wheels")),
+        wanted_wheels=tuple(_text(item, "wanted_wheels", WORDS) for item in _list(raw, "wanted_wheels")),
         links=tuple((_text(path, "links", rf"usr/{_PATH}"), _text(target, "links", _PATH))
                     for path, target in sorted(links.items())),
         packages=packages, wheels=wheels, tree=_text(raw["tree"], "tree", _SHA256))

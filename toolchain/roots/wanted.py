@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from toolchain.errors import UserError
-from toolchain.roots.lockfile import NAME, Asked
+from toolchain.roots.lockfile import NAME, ROOT, WORDS, Asked
 
-_ROOT = r"[a-z][a-z0-9]{0,30}"
-_WHEEL = r"[A-Za-z0-9][A-Za-z0-9.+~:=<>!_,\[\]-]{0,200}"
 _PATH = r"(?:usr/)?(?:[A-Za-z0-9_+-][A-Za-z0-9._+-]*/)*[A-Za-z0-9_+-][A-Za-z0-9._+-]*"
 
 
@@ -52,7 +50,7 @@ def read(path: Path) -> dict[str, Wanted]:
 
 def _root(name: Any, suite: str, raw: Any, where: str) -> Wanted:
     where = f"{where}: roots.{name}"
-    _words([name], where, _ROOT)
+    _words([name], where, ROOT)
     found = _keys(raw, where, {"packages", "wheels", "links"}, {"packages"})
     links = found.get("links", {})
     if not isinstance(links, dict):
@@ -60,7 +58,7 @@ def _root(name: Any, suite: str, raw: Any, where: str) -> Wanted:
     _words([*links, *links.values()], f"{where}.links", _PATH)
     _words(list(links), f"{where}.links", "usr/.*")
     return Wanted(name, suite, _words(found["packages"], f"{where}.packages", NAME),
-                  _words(found.get("wheels", []), f"{where}.wheels", _WHEEL), tuple(sorted(links.items())))
+                  _words(found.get("wheels", []), f"{where}.wheels", WORDS), tuple(sorted(links.items())))
 
 
 def _keys(raw: Any, where: str, known: set[str], needed: set[str]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from toolchain.executors.children import started
 from toolchain.executors.nix.staging import bring_back, stage
 from toolchain.executors.pinned import Pinned
 from toolchain.files import disk_errors, flock, remove_tree
-from toolchain.roots import Root, Roots
+from toolchain.roots import Root, Roots, run_on
 
 _STATE = Path("/nix/var/nix")
 _LINES = "/dev/ingot"  # a named pipe: what the program prints comes out as it is, apart from what Nix itself says
@@ -181,7 +181,7 @@ def added(root: Root) -> str:
 
 def trouble() -> str | None:
     """Why Nix cannot be used on this machine, in a few words; None when it can."""
-    if not sys.platform.startswith("linux") or platform.machine() not in ("x86_64", "AMD64"):
+    if not run_on(sys.platform, platform.machine()):
         return "the toolchain's programs are for Linux on x86-64"
     for program in ("nix-build", "nix-store"):
         if shutil.which(program) is None:
