@@ -42,7 +42,12 @@ class Monitor:
     async def _watch(self, client: Any) -> None:
         from qemu.qmp import Runstate
 
-        await client.connect(self._sock)
+        # A QEMU that dies is told of elsewhere: what its connection leaves behind is no news.
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        try:
+            await client.connect(self._sock)
+        except AssertionError:
+            return  # the library's own: QEMU was gone as soon as it had answered
         try:
             with client.listener() as events:
                 await self._look(client)  # the guest may have stopped before there was a listener
