@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from doit.exceptions import InvalidDodoFile
 
@@ -11,6 +12,14 @@ def typed(text: str) -> str:
     """Commands as they are typed here: texts say ./doit, ingot's wrapper; a project that uses the wheel has none."""
     wrapper = os.path.join(os.path.dirname(os.path.dirname(__file__)), "doit")
     return text if os.path.isfile(wrapper) else text.replace("./doit", "doit")
+
+
+def meant(word: str, known: Iterable[str], tail: str = "") -> str:
+    """The start of a hint: "did you mean NEAREST? ", or nothing where no known word is near."""
+    import difflib
+
+    near = difflib.get_close_matches(word, list(known), 1)
+    return f"did you mean {near[0]}{tail}? " if near else ""
 
 
 class UserError(InvalidDodoFile):

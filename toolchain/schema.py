@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolchain.errors import UserError
+from toolchain.errors import UserError, meant
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,8 @@ def load(path: Path, schema: Schema) -> dict[str, Any]:
 
 def _nearest_file(path: Path) -> str:
     there = sorted(file.stem for file in path.parent.glob(f"*{path.suffix}"))
-    near = difflib.get_close_matches(path.stem, there, 1)
     known = f"there are: {', '.join(there)}" if there else f"{path.parent} holds no recipe"
-    return f"did you mean {near[0]}? {known}" if near else known
+    return meant(path.stem, there) + known
 
 
 def _mapping(path: Path, name: str, node: Any, schema: Schema) -> dict[str, Any]:
@@ -70,9 +68,7 @@ def _mapping(path: Path, name: str, node: Any, schema: Schema) -> dict[str, Any]
         key, line = str(key_node.value), f"{path}:{key_node.start_mark.line + 1}"
         full = f"{name}.{key}" if name else key
         if key not in schema:
-            near = difflib.get_close_matches(key, schema, 1)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise UserError(f"{line}: unknown key {full}", f"{hint}known are: {', '.join(schema)}")
+            raise UserError(f"{line}: unknown key {full}", f"{meant(key, schema)}known are: {', '.join(schema)}")
         if key in found:
             raise UserError(f"{line}: {full} is given twice", "keep one of them")
         found[key] = _value(path, line, full, value_node, schema[key])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 from typing import Any
 
-from toolchain.errors import UserError
+from toolchain.errors import UserError, meant
 
 KNOWN = {
     "remote": "the address of a shared cache",
@@ -55,9 +54,8 @@ def _read(path: Path, text: str) -> dict[str, str]:
     for key, value in node.value:
         name, where = str(key.value), f"{path}:{key.start_mark.line + 1}"
         if key.id != "scalar" or name not in KNOWN:
-            near = difflib.get_close_matches(name, KNOWN, 1)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise UserError(f"{where}: there is no setting {name}", f"{hint}known are: {', '.join(KNOWN)}")
+            raise UserError(f"{where}: there is no setting {name}",
+                            f"{meant(name, KNOWN)}known are: {', '.join(KNOWN)}")
         if name in found:
             raise UserError(f"{where}: {name} is given twice", "keep one of them")
         found[name] = _value(where, name, value)

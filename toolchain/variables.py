@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 
-from toolchain.errors import UserError
+from toolchain.errors import UserError, meant
 
 # What every stage and command honours.
 COMMON = {
@@ -37,7 +36,5 @@ def check(given: Mapping[str, str], known: Iterable[str]) -> None:
     names = sorted(set(known))
     for name in given:
         if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f"did you mean {near[0]}=? " if near else ""
             raise UserError(f"no command or stage knows the variable {name}={given[name]}",
-                            f"{hint}known are: {', '.join(names)}")
+                            f"{meant(name, names, '=')}known are: {', '.join(names)}")

@@ -231,8 +231,10 @@ def children(pid: int) -> list[int]:
 @pytest.mark.parametrize("number", [
     signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_interrupted_training_resumes_to_the_same_weights(smoke: Project, number: int) -> None:
-    steps = 30_000 if number == signal.SIGKILL else 5000  # by itself the trainer writes one each ten seconds
+    steps = 100_000 if number == signal.SIGKILL else 5000  # by itself the trainer writes one each ten seconds
     smoke.edit("images/smoke.yaml", "steps: 40", f"steps: {steps}")
+    for every in ("evaluate_every", "sample_every"):  # else the pipe that nobody reads is full, and the trainer waits
+        smoke.edit("images/smoke.yaml", f"{every}: 20", f"{every}: 5000")
     run = smoke.start("train", "image=smoke")
     scratch = smoke.cache / "ingot/scratch"
     # a trainer that is told to end writes a checkpoint first; one that is killed leaves the last it wrote

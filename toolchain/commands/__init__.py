@@ -9,7 +9,7 @@ from typing import Any
 
 from doit.cmd_base import DoitCmdBase
 
-from toolchain.errors import UserError
+from toolchain.errors import UserError, meant
 from toolchain.plugin import Session, session
 from toolchain.ui import error
 
@@ -57,10 +57,6 @@ def chosen_stages(current: Session, names: list[str]) -> list[Any]:
     for name in names:
         found = [stage for stage in graph.stages if stage == name or stage.startswith(name + ":")]
         if not found:
-            import difflib
-
-            near = difflib.get_close_matches(name, graph.stages, 1)
-            raise UserError(f"there is no stage {name}",
-                            (f"did you mean {near[0]}? " if near else "") + "./doit list names them all")
+            raise UserError(f"there is no stage {name}", meant(name, graph.stages) + "./doit list names them all")
         wanted += found
     return graph.order(wanted or None)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from toolchain.commands import IngotCommand
-from toolchain.errors import UserError
+from toolchain.errors import UserError, meant
 from toolchain.plugin import Session
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ def _stage(current: Session, name: str) -> Stage:
     stages = current.graph.stages
     if name in stages:
         return stages[name]
-    near = difflib.get_close_matches(name, stages, 1)
-    hint = f"did you mean {near[0]}? " if near else ""
+    hint = meant(name, stages)
     group = [stage for stage in stages if stage.startswith(f"{name}:")]
     if group:
         hint = f"it is a group of {len(group)} stages, {group[0]} for one; "
