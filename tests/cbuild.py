@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from tests.once import once
 
 SOURCES = Path(__file__).resolve().parent.parent / "efi_src"
 
@@ -21,7 +21,8 @@ CORE = [*ARITHMETIC, "-ffreestanding", "-fno-stack-protector", "-fno-asynchronou
 HOST = [*ARITHMETIC, "-D_GNU_SOURCE", "-pthread", *WARNINGS]
 EFI = [*CORE, "-I/usr/include/efi", "-I/usr/include/efi/x86_64", "-DGNU_EFI_USE_MS_ABI",
        "-maccumulate-outgoing-args", '-DINGOT_VERSION="test"']
-WIDE = {"avx2.c": ["-mavx2"], "avx512.c": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"]}
+WIDE = {"avx2.c": ["-mavx2"], "avx512.c": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"],
+        "sha_ni.c": ["-msha", "-mssse3", "-msse4.1"]}
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"]
 
 
@@ -60,20 +61,15 @@ def build(factory: pytest.TempPathFactory, name: str, parts: Sequence[str], extr
           more: Sequence[Path] = (), link: Sequence[str] = ()) -> Path:
     """The program (or with `-shared` in `link` the library) `name` of these parts.
 
-    Lies in a folder that the workers of one run share; the first to ask compiles, the others wait.
+    Compiled once for all workers of a run.
     """
     key = hashlib.sha256(repr((name, parts, extra, more, link)).encode()).hexdigest()[:12]
-    base = factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"c-{key}"
-    folder.mkdir(exist_ok=True)
-    target = folder / name
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not target.exists():
-            objects = build_objects(folder, parts, extra, more)
-            run(["gcc", "-pthread", *extra, *map(str, objects), *link, "-o", str(target) + ".new"])
-            Path(str(target) + ".new").rename(target)
-    return target
+
+    def make(folder: Path) -> None:
+        objects = build_objects(folder, parts, extra, more)
+        run(["gcc", "-pthread", *extra, *map(str, objects), *link, "-o", str(folder / name)])
+
+    return once(factory, f"c-{key}", make) / name
 
 
 def host_program(factory: pytest.TempPathFactory) -> Path:

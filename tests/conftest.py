@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.once import once
 from tests.project import Project, checkout, clone
 
 # A shell starts background jobs with SIGINT ignored, and so would every program that a test interrupts.
@@ -45,13 +45,7 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture(scope="session")
 def smoke_template(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """images/smoke.yaml built once for all workers; never changed: tests take `smoke`."""
-    folder = tmp_path_factory.getbasetemp().parent / "smoke-template"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "built").exists():
-            checkout(folder).doit("image=smoke", "-n", "2")
-            (folder / "built").touch()
+    folder = once(tmp_path_factory, "smoke-template", lambda folder: checkout(folder).doit("image=smoke", "-n", "2"))
     return Project(folder / "project", folder / "cache")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.once import once
 from tests.project import ROOT
 from toolchain.roots.folder import RootFolder
 from toolchain.store import Store, default_folder
@@ -71,24 +71,20 @@ def _needed(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel of this checkout and a venv that holds it; made once for all workers."""
-    base = tmp_path_factory.getbasetemp()  # a worker's own lies in that of the run
-    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "wheel"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "made").exists():
-            source = folder / "source"  # a copy: setuptools leaves its own files beside what it packs
-            shutil.copytree(ROOT / "toolchain", source / "toolchain", ignore=shutil.ignore_patterns("__pycache__"))
-            for name in ("pyproject.toml", "README.md", "LICENSE"):
-                shutil.copy2(ROOT / name, source)
-            _run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, source)
-            _run(sys.executable, "-m", "venv", folder / "venv")
-            python = folder / "venv/bin/python"
-            _run(python, "-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "-r", _needed(folder))
-            _run(python, "-m", "pip", "install", "--no-deps", *folder.glob("*.whl"))
-            _run(python, "-m", "pip", "check")  # nothing that the wheel asks for is missing
-            (folder / "made").touch()
-    return folder
+    return once(tmp_path_factory, "wheel", _install)
+
+
+def _install(folder: Path) -> None:
+    source = folder / "source"  # a copy: setuptools leaves its own files beside what it packs
+    shutil.copytree(ROOT / "toolchain", source / "toolchain", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy2(ROOT / name, source)
+    _run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, source)
+    _run(sys.executable, "-m", "venv", folder / "venv")
+    python = folder / "venv/bin/python"
+    _run(python, "-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "-r", _needed(folder))
+    _run(python, "-m", "pip", "install", "--no-deps", *folder.glob("*.whl"))
+    _run(python, "-m", "pip", "check")  # nothing that the wheel asks for is missing
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from tests import cbuild
 from tests.engine import models
+from tests.once import once
 from tests.qemu.conftest import Bed
 from tests.qemu.test_leaving import Terminal
 from tests.uefi.conftest import efi_objects, link, make_image
@@ -21,16 +21,13 @@ pytestmark = pytest.mark.qemu
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with disk.img and model.gguf, made once for all workers of a run."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "qemu-program"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "disk.img").exists():
-            shape = models.Shape(context=64)
-            objects = efi_objects(folder, models.model_bytes(shape, models.random_tensors(shape)))
-            make_image(folder / "disk.img", link(folder, objects))
-    return folder
+
+    def make(folder: Path) -> None:
+        shape = models.Shape(context=64)
+        objects = efi_objects(folder, models.model_bytes(shape, models.random_tensors(shape)))
+        make_image(folder / "disk.img", link(folder, objects))
+
+    return once(tmp_path_factory, "qemu-program", make)
 
 
 @pytest.fixture

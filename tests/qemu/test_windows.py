@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -137,8 +138,9 @@ def test_a_sandbox_can_be_made_in_that_container() -> None:
 
 def test_a_bare_python_runs_it(tmp_path: Path) -> None:
     """Without site-packages, from another folder; with neither WSL nor Docker it says what to install."""
+    bare = {"PATH": "/nowhere", **{name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}}
     shown = subprocess.run([sys.executable, "-IS", str(ROOT / "toolchain" / "windows.py"), "image=none"], cwd=tmp_path,
-                           env={"PATH": "/nowhere"}, capture_output=True, text=True, check=False, timeout=30)
+                           env=bare, capture_output=True, text=True, check=False, timeout=30)
     assert shown.returncode == 1
     assert shown.stderr == ("error: this needs WSL2 or Docker\n"
                             "hint: install WSL2 (as administrator): wsl --install -d Debian\n")
