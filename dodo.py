@@ -11,6 +11,7 @@ from toolchain.cc import EFI, ENGINE, LINUX, objects, outputs, program, same, so
 from toolchain.commands.ingot import VARIABLES
 from toolchain.locks import after_build
 from toolchain.recipe import read
+from toolchain.stage import Ref
 
 build = session()
 build.known.update(VARIABLES)
@@ -80,9 +81,17 @@ GNU_EFI = ["/usr/lib/crt0-efi-x86_64.o", "/usr/lib/libgnuefi.a", "/usr/lib/elf_x
 
 version = f'-DINGOT_VERSION="{build.version}"'
 efi_objects = objects("uefi", [*EFI, version], [*HEADERS, *sources("efi_src/uefi/*.h")], tools=["/usr/include/efi"])
+linked = exported["model.gguf"]
+beside: dict[str, Ref] = {}  # files on the disk, besides the program
+if not recipe.link_model:
+    reference = stage("reference", folder=HERE, outputs=["model.ref"], tools=["python3"],
+                      doc="writes the size and sha256 of the model file, for the program to check it by",
+                      inputs={"model.gguf": exported["model.gguf"], **same(sources(*PYTHON, "model/reference.py"))},
+                      argv=["python3", "-m", "model.reference", "model.gguf", "model.ref"])
+    linked, beside = reference["model.ref"], {"model.gguf": exported["model.gguf"]}
 blob = stage("compile:model", folder=HERE, outputs=["model.o"], tools=["gcc", "as"],
              doc="makes an object of the model file",
-             inputs={"model.gguf": exported["model.gguf"], "model_blob.S": "efi_src/uefi/model_blob.S"},
+             inputs={"model.gguf": linked, "model_blob.S": "efi_src/uefi/model_blob.S"},
              argv=["gcc", "-c", "model_blob.S", "-o", "model.o"])
 
 program_parts = {**core, **outputs(efi_objects.values()), "model.o": blob["model.o"]}
@@ -93,9 +102,10 @@ efi = stage("link", folder=HERE, outputs=["BOOTX64.EFI"], tools=["sh", "ld", "nm
 
 image = stage("image", folder=HERE, outputs=[f"{NAME}.img"], tools=["python3", "mformat", "mmd", "mcopy", "sgdisk"],
               doc="puts the EFI program on a bootable disk",
-              inputs={"image.py": "toolchain/image.py", "BOOTX64.EFI": efi["BOOTX64.EFI"]},
+              inputs={"image.py": "toolchain/image.py", "BOOTX64.EFI": efi["BOOTX64.EFI"], **beside},
               argv=["python3", "image.py", "--out", f"{NAME}.img", "--label", "INGOT",
-                    "--file", "EFI/BOOT/BOOTX64.EFI=BOOTX64.EFI"])
+                    "--file", "EFI/BOOT/BOOTX64.EFI=BOOTX64.EFI",
+                    *(word for path in beside for word in ("--file", f"{path}={path}"))])
 
 build.finishers.append(lambda: after_build(build, NAME))
 

@@ -23,6 +23,7 @@ RUNTIME = ("/usr/lib/x86_64-linux-gnu/crt1.o", "/usr/lib/x86_64-linux-gnu/libc.a
 KERNEL_FLAGS = {
     "avx2": ("-mavx2",),
     "avx512": ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"),
+    "sha_ni": ("-msha", "-mssse3", "-msse4.1"),
 }
 
 

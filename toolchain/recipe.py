@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain.errors import UserError
 from toolchain.schema import Field, Schema, load
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}"  # of a recipe, so of an image and of its files: no dot, which ends a name
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Recipe:
     split: float
     model: Model
     train: Train
+    link_model: bool  # into the EFI program; false: a file beside it, which the program checks by its sha256
 
 
 _DATASET: Schema = {
@@ -95,14 +99,16 @@ _RECIPE: Schema = {
     "split": Field(float, 0.9, 0.01, 0.99),
     "model": Field(_MODEL),
     "train": Field(_TRAIN),
+    "link_model": Field(bool, True),
 }
 
 
 def read(root: Path, name: str) -> Recipe:
     """The recipe images/NAME.yaml; UserError with file, line and hint where it is wrong."""
     path = Path("images") / f"{name}.yaml"
-    if not name or "/" in name or name.startswith("."):
-        raise UserError(f"image={name} is not the name of a recipe", "it is the NAME of a file images/NAME.yaml")
+    if not re.fullmatch(NAME, name):
+        raise UserError(f"image={name} is not the name of a recipe",
+                        "it is the NAME of a file images/NAME.yaml: letters, digits, - and _, at most 61")
     raw = load(root / path if root != Path.cwd() else path, _RECIPE)
     dataset, model = raw["dataset"], raw["model"]
     if (dataset["generator"] is None) == (dataset["sha256"] is None):
@@ -116,4 +122,4 @@ def read(root: Path, name: str) -> Recipe:
         raise UserError(f"{path}: model.width {model['width']} is not a multiple of model.heads {model['heads']}",
                         "each head takes width / heads values")
     return Recipe(name, raw["title"], Dataset(**{**dataset, "urls": tuple(dataset["urls"])}), raw["tokenizer"],
-                  raw["split"], Model(**model), Train(**raw["train"]))
+                  raw["split"], Model(**model), Train(**raw["train"]), raw["link_model"])

@@ -13,7 +13,7 @@ from toolchain.errors import UserError, meant
 
 @dataclass(frozen=True)
 class Field:
-    """One allowed key. kind: int, float, str, "list" (of str), or a nested schema.
+    """One allowed key. kind: int, float, bool, str, "list" (of str), or a nested schema.
 
     default None means that the key is required; `least` and `most` bound numbers; `choices` names words;
     `pattern` is what a text must match as a whole.
@@ -29,7 +29,7 @@ class Field:
 
 
 Schema = Mapping[str, Field]
-_NAMES = {int: "a whole number", float: "a number", str: "a text", "list": "a list of texts"}
+_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", "list": "a list of texts"}
 
 
 def load(path: Path, schema: Schema) -> dict[str, Any]:
@@ -110,6 +110,9 @@ def _scalar(node: Any, kind: Any) -> Any:
         return None
     tag = node.tag.rsplit(":", 1)[-1]
     try:
+        if kind is bool:
+            # YAML 1.1 reads yes, on and no as truth values too: one spelling is enough
+            return {"true": True, "false": False}.get(node.value) if tag == "bool" else None
         if kind is int:
             return int(node.value.replace("_", "")) if tag == "int" else None
         if kind is float:

@@ -16,6 +16,8 @@ uint32_t cpu_features(const struct cpu_leaves *leaves) {
     uint32_t found = 0;
     if (BIT(leaves->leaf1_edx, 26))
         found |= CPU_SSE2;
+    if (BIT(leaves->leaf7_ebx, 29) && BIT(leaves->leaf1_ecx, 9) && BIT(leaves->leaf1_ecx, 19))
+        found |= CPU_SHA;
     int osxsave = BIT(leaves->leaf1_ecx, 27);
     if (!osxsave || (leaves->xcr0 & XCR0_AVX) != XCR0_AVX || !BIT(leaves->leaf1_ecx, 28))
         return found;
@@ -79,7 +81,7 @@ struct cpu_leaves cpu_detect(void) {
 }
 
 void cpu_features_text(uint32_t features, char *text, size_t size) {
-    static const char names[][8] = {"sse2", "avx", "avx2", "fma", "f16c", "avx512"};
+    static const char names[][8] = {"sse2", "avx", "avx2", "fma", "f16c", "avx512", "sha"};
     size_t at = 0;
     if (size == 0)
         return;

@@ -13,6 +13,7 @@ enum cpu_feature {
     CPU_FMA = 1 << 3,    /* reported, never used: DESIGN.md, Determinism */
     CPU_F16C = 1 << 4,
     CPU_AVX512 = 1 << 5, /* F, BW, DQ and VL, all four */
+    CPU_SHA = 1 << 6,    /* with SSSE3 and SSE4.1, which its code uses too */
 };
 
 /* The registers that matter; 0 where the CPU has no such leaf. */

@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 const char options_help[] =
     "usage: train --train FILE --val FILE --layers N --heads N --width N --context N --vocab N\n"
@@ -68,13 +68,15 @@ static enum status parse_one(struct rule *rule, const char *text, struct error *
     return OK;
 }
 
-static uint64_t online_cpus(void) {
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > POOL_MAX_THREADS ? POOL_MAX_THREADS : (uint64_t)n;
+/* That this process may run on; 1 where there are more than a cpu_set_t holds. */
+static uint64_t usable_cpus(void) {
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return n > POOL_MAX_THREADS ? POOL_MAX_THREADS : (uint64_t)n;
 }
 
 enum status options_parse(struct options *o, int argc, char **argv, struct error *error) {
-    *o = (struct options){.kernel = "auto", .threads = online_cpus()};
+    *o = (struct options){.kernel = "auto", .threads = usable_cpus()};
     uint64_t layers = 0, heads = 0, width = 0, context = 0, vocab = 0;
     struct rule rules[] = {
         {"--train", TEXT, &o->train, 0, 0, false, false},

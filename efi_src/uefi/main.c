@@ -1,5 +1,5 @@
-/* The EFI program: a console, a clock, the model that is linked in, and the chat. It owns the machine
- * from the first line on and ends by switching it off. */
+/* The EFI program: a console, a clock, the model that is linked in or lies beside it as a file, and the
+ * chat. It owns the machine from the first line on and ends by switching it off. */
 #include "../engine/chat.h"
 #include "../engine/text.h"
 #include "../kernels/cpu.h"
@@ -7,9 +7,15 @@
 #include "avx.h"
 #include "clock.h"
 #include "console.h"
+#include "failure.h"
+#include "measure.h"
 #include "memory.h"
 #include "model_blob.h"
+#include "model_file.h"
+#include "reference.h"
+#include "secure_boot.h"
 #include <efi.h>
+#include <stdbool.h>
 
 #ifndef INGOT_VERSION
 #error "compile with -DINGOT_VERSION=\"…\""
@@ -42,7 +48,7 @@ static const struct platform platform = {
 
 static void say(const char *text) { console_write(&console, text, text_length(text)); }
 
-static void say_boot(const char *clock_source) {
+static void say_boot(const char *clock_source, bool secure_boot) {
     char buffer[128];
     struct text line = text_into(buffer, sizeof(buffer));
 
@@ -52,17 +58,47 @@ static void say_boot(const char *clock_source) {
     text_add_u64(&line, console.serial.lines);
     text_add(&line, " screens=");
     text_add_u64(&line, console.screen.outs);
+    text_add(&line, secure_boot ? " secure_boot=on\n" : " secure_boot=off\n");
+    say(buffer);
+}
+
+/* Before anything reads the file: what is used is what was measured. */
+static void measure_file(EFI_BOOT_SERVICES *bs, const uint8_t digest[SHA256_BYTES]) {
+    char buffer[64];
+    struct text line = text_into(buffer, sizeof(buffer));
+    enum measured measured = measure(bs, MODEL_FILE, digest);
+
+    text_add(&line, measured == MEASURED_NO_TPM ? "[tpm] none"
+                    : measured == MEASURED      ? "[tpm] model digest in PCR "
+                                                : "[tpm] refused the model digest for PCR ");
+    if (measured != MEASURED_NO_TPM)
+        text_add_u64(&line, MEASURE_PCR);
     text_add(&line, "\n");
     say(buffer);
 }
 
+/* The bytes of the model: those in the program, or those of the file that it holds a reference to */
+static enum status find_model(struct model_file *out, EFI_HANDLE image, EFI_BOOT_SERVICES *bs,
+                              uint32_t features, struct failure *failure) {
+    struct reference wanted;
+
+    *out = (struct model_file){model_blob_start, (size_t)(model_blob_end - model_blob_start)};
+    if (!reference_read(out->bytes, out->size, &wanted))
+        return OK;
+    enum status status = model_file_load(out, &wanted, image, bs, &platform, features, failure);
+    if (status == OK)
+        measure_file(bs, wanted.sha256);
+    return status;
+}
+
 /* Loads, chooses the kernels and talks until the user leaves. */
-static enum status chat(struct error *error) {
+static enum status chat(EFI_HANDLE image, EFI_SYSTEM_TABLE *st, struct failure *failure) {
     static char cpu[192];
     char features[96];
     struct text line = text_into(cpu, sizeof(cpu));
     struct cpu_leaves leaves = cpu_detect();
     struct selection selection;
+    struct model_file file;
     uint32_t usable = cpu_features(&leaves);
 
     cpu_features_text(usable, features, sizeof(features));
@@ -70,10 +106,13 @@ static enum status chat(struct error *error) {
     text_add_name(&line, leaves.vendor, text_length(leaves.vendor));
     text_add(&line, " features=");
     text_add(&line, features);
-    size_t size = (size_t)(model_blob_end - model_blob_start);
-    enum status status = model_load(&model, model_blob_start, size, error);
+    enum status status = find_model(&file, image, st->BootServices, usable, failure);
+    if (status != OK)
+        return status;
+    failure->hint = "build the image anew: ./doit";
+    status = model_load(&model, file.bytes, file.size, &failure->error);
     if (status == OK)
-        status = kernels_select(&selection, "auto", usable, platform.now_us, platform.ctx, error);
+        status = kernels_select(&selection, "auto", usable, platform.now_us, platform.ctx, &failure->error);
     if (status != OK)
         return status;
     struct chat_host host = {
@@ -83,14 +122,18 @@ static enum status chat(struct error *error) {
         .keys = "Backspace erases; leaving powers off",
         .settings = settings_default(),
     };
-    return chat_run(&host, &model, error);
+    failure->hint = "give the machine more memory (in QEMU: mem=4G)";
+    return chat_run(&host, &model, &failure->error);
 }
 
-/* Stays readable until somebody has read it. */
-static void say_failure(const struct error *error) {
+/* Stays readable until somebody has read it. Scripted boots look for these two lines
+ * (toolchain/qemu/protocol.py). */
+static void say_failure(const struct failure *failure) {
     say("error: ");
-    say(error->text);
-    say("\nhint: build the image anew, or give the machine more memory (mem=4G); a key powers off\n");
+    say(failure->error.text);
+    say("\nhint: ");
+    say(failure->hint);
+    say("; a key powers off\n");
     while (console_read(&console) < 0)
         console_wait(&console);
 }
@@ -103,15 +146,15 @@ static void power_off(EFI_SYSTEM_TABLE *st) {
 }
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st) {
-    struct error error;
+    struct failure failure;
 
     st->BootServices->SetWatchdogTimer(0, 0, 0, NULL); /* else the firmware resets us in five minutes */
     avx_enable();
     const char *source = clock_open(&clock, st);
     console_open(&console, image, st, &clock);
-    say_boot(source);
-    if (chat(&error) != OK)
-        say_failure(&error);
+    say_boot(source, secure_boot_on(st));
+    if (chat(image, st, &failure) != OK)
+        say_failure(&failure);
     power_off(st);
     return EFI_SUCCESS;
 }

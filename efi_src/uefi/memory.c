@@ -1,17 +1,43 @@
 /* One request, one run of pages, wherever the firmware likes: memory is split by the PCI hole, so
- * nothing here asks for one large block or for an address below a limit. */
+ * nothing large here asks for an address below a limit. */
 #include "memory.h"
 #include "mem.h"
-#include <stdint.h>
 
-void *memory_alloc(EFI_BOOT_SERVICES *bs, size_t bytes) {
-    EFI_PHYSICAL_ADDRESS at = 0;
-
+static void *allocate(EFI_BOOT_SERVICES *bs, size_t bytes, EFI_ALLOCATE_TYPE type, EFI_PHYSICAL_ADDRESS at) {
     if (bytes == 0 || bytes > SIZE_MAX - (EFI_PAGE_SIZE - 1))
         return NULL;
     UINTN pages = (bytes + EFI_PAGE_SIZE - 1) / EFI_PAGE_SIZE;
-    if (EFI_ERROR(bs->AllocatePages(AllocateAnyPages, EfiLoaderData, pages, &at)))
+    if (EFI_ERROR(bs->AllocatePages(type, EfiLoaderData, pages, &at)))
         return NULL;
-    memset((void *)(uintptr_t)at, 0, pages * EFI_PAGE_SIZE);
     return (void *)(uintptr_t)at;
+}
+
+void *memory_pages(EFI_BOOT_SERVICES *bs, size_t bytes) { return allocate(bs, bytes, AllocateAnyPages, 0); }
+
+void *memory_low(EFI_BOOT_SERVICES *bs, size_t bytes) {
+    return allocate(bs, bytes, AllocateMaxAddress, UINT32_MAX);
+}
+
+void *memory_alloc(EFI_BOOT_SERVICES *bs, size_t bytes) {
+    void *found = memory_pages(bs, bytes);
+
+    if (found)
+        memset(found, 0, bytes);
+    return found;
+}
+
+uint64_t memory_largest(EFI_BOOT_SERVICES *bs) {
+    static uint8_t map[64 * 1024] __attribute__((aligned(8))); /* some 1,300 regions; OVMF has about 120 */
+    UINTN size = sizeof(map), key, step;
+    UINT32 version;
+    uint64_t largest = 0;
+
+    if (EFI_ERROR(bs->GetMemoryMap(&size, (EFI_MEMORY_DESCRIPTOR *)map, &key, &step, &version)))
+        return 0;
+    for (UINTN at = 0; step >= sizeof(EFI_MEMORY_DESCRIPTOR) && at + step <= size; at += step) {
+        const EFI_MEMORY_DESCRIPTOR *region = (const EFI_MEMORY_DESCRIPTOR *)(map + at);
+        if (region->Type == EfiConventionalMemory && region->NumberOfPages > largest)
+            largest = region->NumberOfPages;
+    }
+    return largest * EFI_PAGE_SIZE;
 }

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 
-SSE2, AVX, AVX2, FMA, F16C, AVX512 = (1 << i for i in range(6))
+SSE2, AVX, AVX2, FMA, F16C, AVX512, SHA = (1 << i for i in range(7))
 EDX_SSE2 = 1 << 26
 ECX_FMA, ECX_XSAVE, ECX_OSXSAVE, ECX_AVX, ECX_F16C = 1 << 12, 1 << 26, 1 << 27, 1 << 28, 1 << 29
 EBX_AVX2, EBX_F, EBX_DQ, EBX_BW, EBX_VL = 1 << 5, 1 << 16, 1 << 17, 1 << 30, 1 << 31
+ECX_SSSE3, ECX_SSE41, EBX_SHA = 1 << 9, 1 << 19, 1 << 29
 EBX_AVX512 = EBX_F | EBX_DQ | EBX_BW | EBX_VL
 XCR0_SSE, XCR0_AVX, XCR0_AVX512 = 0x3, 0x7, 0xE7
 
@@ -45,6 +46,12 @@ CPUS = {
     "AVX without AVX2": Cpu(FULL_ECX & ~ECX_FMA, 0, XCR0_AVX, SSE2 | AVX | F16C, XCR0_AVX, XCR0_AVX),
     "AVX2 in CPUID, AVX not": Cpu(FULL_ECX & ~ECX_AVX, EBX_AVX2, XCR0_AVX, SSE2, XCR0_AVX, XCR0_AVX),
     "qemu64": Cpu(0, 0, 0, SSE2, 0, 0),
+    "SHA on a CPU without AVX": Cpu(ECX_SSSE3 | ECX_SSE41, EBX_SHA, 0, SSE2 | SHA, 0, 0),
+    "SHA without SSE4.1": Cpu(ECX_SSSE3, EBX_SHA, 0, SSE2, 0, 0),
+    "SHA without SSSE3": Cpu(ECX_SSE41, EBX_SHA, 0, SSE2, 0, 0),
+    "SSE4.1 without SHA": Cpu(ECX_SSSE3 | ECX_SSE41, 0, 0, SSE2, 0, 0),
+    "SHA beside AVX2": Cpu(FULL_ECX | ECX_SSSE3 | ECX_SSE41, EBX_AVX2 | EBX_SHA, XCR0_AVX, WITH_AVX2 | SHA, XCR0_AVX,
+                           XCR0_AVX),
     "XSAVE for SSE alone": Cpu(ECX_XSAVE, 0, 0, SSE2, XCR0_SSE, XCR0_SSE),
     "protection keys stay on": Cpu(FULL_ECX, EBX_AVX2, 0x207, WITH_AVX2, 0x207, 0x207),
 }
@@ -76,6 +83,7 @@ def text_of(library: ctypes.CDLL, features: int, room: int = 64) -> bytes:
 
 def test_text(library: ctypes.CDLL) -> None:
     assert text_of(library, WITH_AVX2 | AVX512) == b"sse2,avx,avx2,fma,f16c,avx512"
+    assert text_of(library, SSE2 | SHA) == b"sse2,sha"
     assert text_of(library, 0) == b""
     assert text_of(library, SSE2 | AVX, 7) == b"sse2,a"
 
@@ -90,6 +98,7 @@ def test_this_machine_agrees_with_linux(library: ctypes.CDLL) -> None:
     assert found.vendor.decode() == info["vendor_id"]
     features = library.cpu_features(ctypes.byref(found))
     assert bool(features & AVX2) == ("avx2" in flags)
+    assert bool(features & SHA) == ("sha_ni" in flags)
     assert bool(features & AVX512) == ({"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags)
 
 

@@ -3,7 +3,8 @@
 Behaviours: 'msr', 'denied', 'whpx', 'hvf' (exit with that message); 'internal' and 'internal-quiet' (the guest
 is stopped, QEMU lives; quiet: QMP alone tells); 'silent'; 'life:N' (firmware output, then exit status N);
 'die:N' (exit status N at once); 'reset' (life, then the guest crashes); 'late-internal' (life, then KVM internal
-error); 'chat' (the whole program); 'hang' (the program never ends its reply); 'no-prompt' (banner, then nothing).
+error); 'chat' (the whole program); 'hang' (the program never ends its reply); 'no-prompt' (banner, then nothing);
+'refuse' (an error and a hint, cut in two, in the place of the prompt).
 """
 
 import json
@@ -78,6 +79,11 @@ class Program:
     def run(self):
         self.sock.sendall(FIRMWARE + BANNER)
         if self.behaviour == "no-prompt":
+            time.sleep(3600)
+        if self.behaviour == "refuse":
+            self.sock.sendall(b"\r[load] m 1/9 MiB\r[load] m 2/9 MiB\nerror: m is not the file\r\nhint: write it ")
+            time.sleep(0.3)
+            self.sock.sendall(b"anew; a key powers off\r\n")
             time.sleep(3600)
         while True:
             self.sock.sendall(b"\x05" if self.script else b"\r\n> ")

@@ -196,6 +196,17 @@ def test_fields() -> None:
     assert protocol.fields(text, "stats") == {}
 
 
+def test_a_line_that_is_written_over() -> None:
+    assert protocol.plain(b"a\r\n\rload 1/9\rload 2/9\r\nb\r\r\n") == "a\nload 2/9\nb\n"
+
+
+def test_failure() -> None:
+    log = b"[boot] x\r\n[load] 1/9\nerror: m is wrong\r\nhint: write it anew; a key powers off\r\n"
+    assert protocol.failure(log) == ("m is wrong", "write it anew")
+    assert protocol.failure(log[:-2]) is None, "more may come"
+    assert protocol.failure(b"no error: x\r\nhint: y\r\n") is None
+
+
 def test_tail() -> None:
     log = b"".join(b"line %d\x05\r\n" % number for number in range(30))
     assert protocol.tail(log, 2) == "\n  | line 28\n  | line 29"
@@ -226,3 +237,10 @@ def test_importing_costs_nothing() -> None:
                                          "ast", "dis", "opcode", "_opcode", "tokenize", "linecache", "token", "pathlib",
                                          "fnmatch", "ntpath", "urllib", "urllib.parse", "ipaddress", "weakref",
                                          "importlib.machinery", "importlib._abc"}
+
+
+def test_a_line_without_an_end() -> None:
+    """A guest that prints one long line: what reads it takes time that grows with it, not with its square."""
+    log = b"x" * (1 << 20)
+    assert protocol.plain(log) == log.decode() and protocol.failure(log) is None
+    assert len(protocol.tail(log)) < 300

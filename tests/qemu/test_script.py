@@ -78,6 +78,15 @@ def test_a_program_that_refuses_a_setting(bed: Bed) -> None:
     assert code == 1 and err.startswith("error: the program refused '/temp 9': no such thing\nhint: ")
 
 
+@pytest.mark.parametrize("words", [("prompt=Hello",), ()])
+def test_a_program_that_gives_up(bed: Bed, words: tuple[str, ...]) -> None:
+    """Its own error and hint, at once: it waits for a key, which nobody here presses."""
+    begun = time.monotonic()
+    code, out, err = bed.boot({"tcg": "refuse"}, "accel=tcg", *words, typed=None if words else b"Hello\n")
+    assert (code, out, err) == (1, b"", "error: m is not the file\nhint: write it anew\n")
+    assert time.monotonic() - begun < 30  # the time-out would be 600 s
+
+
 def test_a_guest_that_ends_early(bed: Bed) -> None:
     code, _, err = bed.boot({"tcg": "life:0"}, "accel=tcg", "prompt=Hello")
     assert code == 1

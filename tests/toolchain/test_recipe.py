@@ -46,6 +46,14 @@ def test_defaults_are_filled_in(tmp_path: Path) -> None:
     (tmp_path / "images/x.yaml").write_text(GOOD)
     made = read(tmp_path, "x")
     assert (made.tokenizer, made.split, made.train.warmup, made.dataset.seed) == ("bytes", 0.9, 100, 1)
+    assert made.link_model is True
+
+
+@pytest.mark.parametrize(("word", "value"), [("true", True), ("false", False)])
+def test_link_model(tmp_path: Path, word: str, value: bool) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/x.yaml").write_text(GOOD + f"link_model: {word}\n")
+    assert read(tmp_path, "x").link_model is value
 
 
 @pytest.mark.parametrize(("old", "new", "line", "says"), [
@@ -58,6 +66,9 @@ def test_defaults_are_filled_in(tmp_path: Path) -> None:
     ("  generator: tales", "  generator: novels", 3, "dataset.generator is 'novels'"),
     ("title: T", "title: T\n  bad: [", 2, "not valid YAML"),
     ("title: T\n", "", 1, "title is missing"),
+    ("title: T", "title: T\nlink_model: off", 2, "link_model must be true or false"),
+    ("title: T", "title: T\nlink_model: 'false'", 2, "link_model must be true or false"),
+    ("title: T", "title: T\nlink_model: 0", 2, "link_model must be true or false"),
     ("  architecture: gpt2", "  architecture: llama", 5, "model.architecture is 'llama'"),
 ])
 def test_mistakes_name_the_line(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:
@@ -77,7 +88,7 @@ def test_empty_and_binary_files(tmp_path: Path) -> None:
         read(tmp_path, "x")
 
 
-@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden"])
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a.b", "-a", "ä", "a" * 62, "a\n"])
 def test_image_names_are_no_paths(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match="not the name of a recipe"):
         read(tmp_path, name)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,15 +10,18 @@ from typing import Any
 
 import pytest
 
+from model.reference import reference
 from tests import cbuild
 from tests.engine import models
+from tests.once import once
 from tests.uefi.machine import PROMPT, Machine
 
 UEFI = cbuild.SOURCES / "uefi"
 
 
 def efi_objects(folder: Path, model: bytes) -> list[Path]:
-    """Every object of the EFI program, the model's included, in the order of the graph: by name."""
+    """Every object of the EFI program, that of the model (or of a reference to it) included, in the order of the
+    graph: by name."""
     objects = cbuild.build_objects(folder, ("engine", "kernels", "uefi"))
     (folder / "model.gguf").write_bytes(model)
     (folder / "model_blob.S").write_bytes((UEFI / "model_blob.S").read_bytes())
@@ -34,9 +35,11 @@ def link(folder: Path, objects: list[Path]) -> Path:
     return folder / "BOOTX64.EFI"
 
 
-def make_image(out: Path, program: Path) -> None:
+def make_image(out: Path, program: Path, *beside: tuple[str, Path]) -> None:
+    """A disk with the program, and other files where they are named."""
     tool = cbuild.SOURCES.parent / "toolchain" / "image.py"
-    cbuild.run([sys.executable, str(tool), "--out", str(out), "--file", f"EFI/BOOT/BOOTX64.EFI={program}"])
+    files = [word for path, source in beside for word in ("--file", f"{path}={source}")]
+    cbuild.run([sys.executable, str(tool), "--out", str(out), "--file", f"EFI/BOOT/BOOTX64.EFI={program}", *files])
 
 
 @pytest.fixture(scope="session")
@@ -48,15 +51,25 @@ def tiny_model() -> bytes:
 
 @pytest.fixture(scope="session")
 def disk(tmp_path_factory: pytest.TempPathFactory, tiny_model: bytes) -> Path:
-    """The image, made once for all workers of a run."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "uefi"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "disk.img").exists():
-            make_image(folder / "disk.img", link(folder, efi_objects(folder, tiny_model)))
-    return folder / "disk.img"
+    """The image; BOOTX64.EFI, with the model in it, lies beside it."""
+
+    def make(folder: Path) -> None:
+        make_image(folder / "disk.img", link(folder, efi_objects(folder, tiny_model)))
+
+    return once(tmp_path_factory, "uefi", make) / "disk.img"
+
+
+@pytest.fixture(scope="session")
+def file_disk(tmp_path_factory: pytest.TempPathFactory, tiny_model: bytes) -> Path:
+    """The same with model.gguf beside the program, which holds a reference to it."""
+
+    def make(folder: Path) -> None:
+        model = folder / "file.gguf"
+        model.write_bytes(tiny_model)
+        program = link(folder, efi_objects(folder, reference(model)))
+        make_image(folder / "disk.img", program, ("model.gguf", model))
+
+    return once(tmp_path_factory, "uefi-file", make) / "disk.img"
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ class Machine:
     """Boots `image` (which it never writes to) with a serial line on a socket."""
 
     def __init__(
-        self, folder: Path, image: Path, *, machine: str = "q35", cpu: str = "max", smp: int = 1
+        self, folder: Path, image: Path, *, machine: str = "q35", cpu: str = "max", smp: int = 1,
+        mem: str = "256M", more: Sequence[str] = (), fds: Sequence[int] = ()
     ) -> None:
         qemu, code = real_qemu()
         self.folder = folder
@@ -47,7 +49,7 @@ class Machine:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # a reader who pauses is soon felt
         self.process = subprocess.Popen(
             qemu.argv(
-                "-accel", "tcg", "-machine", machine, "-cpu", cpu, "-smp", str(smp), "-m", "256M",
+                "-accel", "tcg", "-machine", machine, "-cpu", cpu, "-smp", str(smp), "-m", mem, *more,
                 "-nodefaults", "-vga", "std", "-display", "none",
                 "-drive", f"if=pflash,format={code.format},readonly=on,file={code.code}",
                 "-drive", f"if=pflash,format={code.format},file={variables}",
@@ -55,7 +57,8 @@ class Machine:
                 "-chardev", f"socket,id=line,fd={line.fileno()}", "-serial", "chardev:line",
                 "-chardev", f"socket,id=qmp,fd={control.fileno()}", "-mon", "chardev=qmp,mode=control"),
             env=qemu.environ(os.environ),
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, pass_fds=(line.fileno(), control.fileno()))
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            pass_fds=(line.fileno(), control.fileno(), *fds))
         line.close()
         control.close()
         self.qmp = monitor.makefile("rwb")

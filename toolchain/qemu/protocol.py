@@ -13,6 +13,8 @@ STX, ETX, ENQ = 0x02, 0x03, 0x05
 PROMPT = "\n> "
 
 _ANSI = re.compile(r"\x1b(\[[0-9;=?]*[ -/]*[@-~]|[()][0-9A-Z]|[=>78cDEHM])")
+_FAILURE = re.compile(r"^error: (.+)\nhint: (.+?)(?:; a key powers off)?\n", re.M)  # efi_src/uefi/main.c, say_failure
+_LAST = 4096  # bytes that hold error and hint: nothing follows them
 _CONTROL = bytes((STX, ETX, ENQ))
 
 
@@ -75,13 +77,20 @@ class Framing:
 
 
 def plain(data: bytes) -> str:
-    """Text without terminal sequences and carriage returns."""
-    return _ANSI.sub("", data.decode("utf-8", "replace")).replace("\r", "")
+    """Text without terminal sequences and carriage returns; of a line that was written over, the last version."""
+    lines = _ANSI.sub("", data.decode("utf-8", "replace")).split("\n")
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
 
 
 def at_prompt(log: bytes) -> bool:
     """Whether the program has just asked for input."""
     return plain(log[-512:]).endswith(PROMPT)
+
+
+def failure(log: bytes) -> tuple[str, str] | None:
+    """The error and the hint with which the program has given up before its prompt, once both lines are there."""
+    found = _FAILURE.search(plain(log[-_LAST:]))
+    return (found[1], found[2]) if found else None
 
 
 def fields(lines: str, tag: str) -> dict[str, str]:
@@ -92,5 +101,6 @@ def fields(lines: str, tag: str) -> dict[str, str]:
 
 def tail(log: bytes, lines: int = 12) -> str:
     """The last lines of a serial log, marked, for an error message."""
-    kept = [line for line in plain(log).translate({code: None for code in range(32) if code != 10}).split("\n") if line]
+    shown = plain(log[-_LAST:]).translate({code: None for code in range(32) if code != 10})
+    kept = [line for line in shown.split("\n") if line]
     return "".join(f"\n  | {line[:200]}" for line in kept[-lines:]) or "\n  | (nothing)"

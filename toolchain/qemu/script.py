@@ -31,9 +31,13 @@ class Chat:
         self.end = session.started + seconds
 
     def open(self) -> str:
-        """Waits for the prompt and switches to script mode. What the program said before."""
+        """Waits for the prompt and switches to script mode. What the program said before. Raises UserError where
+        it gave up: it waits for a key then, so that somebody at a screen can read why."""
         coming = self._received("before the program's prompt")
         while not protocol.at_prompt(self._session.log):
+            failed = protocol.failure(self._session.log)
+            if failed is not None:
+                raise UserError(*failed)
             next(coming)
         banner = protocol.plain(self._session.log)[:-len(protocol.PROMPT)]
         self.line("/script")

@@ -1,0 +1,105 @@
+#include "model_file.h"
+#include "../engine/text.h"
+#include "file.h"
+#include "load.h"
+#include "mem.h"
+#include "memory.h"
+
+#define SHOWN 8 /* bytes of a digest in a message: enough to tell two files apart */
+
+static const char NOT_IT[] = MODEL_FILE " is not the file that this program was built for (";
+
+static enum status refuse_size(uint64_t size, uint64_t wanted, struct failure *failure) {
+    struct text text = error_text(&failure->error, E_FORMAT);
+
+    text_add(&text, NOT_IT);
+    text_add_u64(&text, size);
+    text_add(&text, " bytes, expected ");
+    text_add_u64(&text, wanted);
+    text_add(&text, ")");
+    failure->hint = "the file was altered or comes from another build: write the image anew";
+    return E_FORMAT;
+}
+
+static enum status refuse_digest(const uint8_t *found, const uint8_t *wanted, struct failure *failure) {
+    struct text text = error_text(&failure->error, E_FORMAT);
+
+    text_add(&text, NOT_IT);
+    text_add(&text, "sha256 ");
+    sha256_show(found, SHOWN, &text);
+    text_add(&text, "..., expected ");
+    sha256_show(wanted, SHOWN, &text);
+    text_add(&text, "...)");
+    failure->hint = "the file was altered or comes from another build: write the image anew";
+    return E_FORMAT;
+}
+
+static enum status refuse_memory(uint64_t size, EFI_BOOT_SERVICES *bs, struct failure *failure) {
+    struct text text = error_text(&failure->error, E_MEMORY);
+
+    text_add(&text, MODEL_FILE " needs ");
+    load_show_mib(size, &text);
+    text_add(&text, " MiB of memory in one piece; the largest free one has ");
+    load_show_mib(memory_largest(bs), &text);
+    text_add(&text, " MiB");
+    failure->hint = "give the machine more memory (in QEMU: mem=4G)";
+    return E_MEMORY;
+}
+
+/* "[load] model.gguf 500 MiB in 11.2 s, 44.6 MB/s, sha256 checked (scalar)" */
+static void say_loaded(const struct platform *platform, uint64_t size, uint64_t us, const char *sha) {
+    char buffer[160];
+    struct text line = text_into(buffer, sizeof(buffer));
+
+    text_add(&line, "[load] " MODEL_FILE " ");
+    load_show_mib(size, &line);
+    text_add(&line, " MiB in ");
+    text_add_fixed(&line, (double)us / 1e6, us < 10000000 ? 2 : 1);
+    text_add(&line, " s, ");
+    text_add_fixed(&line, us > 0 ? (double)size / (double)us : 0, 1);
+    text_add(&line, " MB/s, sha256 checked (");
+    text_add(&line, sha);
+    text_add(&line, ")\n");
+    platform->write(platform->ctx, buffer, line.used);
+}
+
+static const uint8_t *take(void *ctx, uint64_t at, const uint8_t *bytes, size_t n) {
+    return memcpy((uint8_t *)ctx + at, bytes, n);
+}
+
+/* The open file into memory of its size */
+static enum status read_in(struct model_file *out, struct file *file, const struct reference *wanted,
+                           EFI_BOOT_SERVICES *bs, const struct platform *platform, uint32_t features,
+                           struct failure *failure) {
+    uint8_t digest[SHA256_BYTES];
+    uint64_t start = platform->now_us(platform->ctx);
+
+    if (file->size != wanted->size || file->size == 0)
+        return refuse_size(file->size, wanted->size, failure);
+    uint8_t *bytes = memory_pages(bs, file->size), *piece = memory_low(bs, LOAD_PIECE);
+    if (!bytes || !piece)
+        return refuse_memory(file->size, bs, failure);
+    struct load how = {
+        .platform = platform, .sha = sha_select(features), .piece = piece, .take = take, .ctx = bytes};
+    enum status status = load(&how, file, digest, failure);
+    if (status != OK)
+        return status;
+    if (memcmp(digest, wanted->sha256, SHA256_BYTES) != 0)
+        return refuse_digest(digest, wanted->sha256, failure);
+    say_loaded(platform, file->size, platform->now_us(platform->ctx) - start, how.sha->name);
+    *out = (struct model_file){.bytes = bytes, .size = file->size};
+    return OK;
+}
+
+enum status model_file_load(struct model_file *out, const struct reference *wanted, EFI_HANDLE image,
+                            EFI_BOOT_SERVICES *bs, const struct platform *platform, uint32_t features,
+                            struct failure *failure) {
+    struct file file;
+    enum status status = file_open(&file, image, bs, MODEL_FILE, failure);
+
+    if (status != OK)
+        return status;
+    status = read_in(out, &file, wanted, bs, platform, features, failure);
+    file_close(&file);
+    return status;
+}
