@@ -16,8 +16,8 @@ from toolchain.store import Store, default_folder
 from toolchain.ui import Ui
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("dodo.py", "pyproject.toml", "requirements.txt", "requirements-dev.txt", "doit", "images", "toolchain",
-         "model", "efi_src", "CHANGELOG.md")
+PARTS = ("dodo.py", "pyproject.toml", "requirements.txt", "requirements-dev.txt", "requirements-release.txt", "doit",
+         "images", "toolchain", "model", "efi_src", "CHANGELOG.md")
 
 
 @dataclass(frozen=True)

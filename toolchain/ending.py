@@ -10,6 +10,8 @@ import time
 from types import FrameType, TracebackType
 from typing import NoReturn
 
+# What the user is told then. A command that is not only stages says another thing; an empty one says nothing more.
+rest = "finished stages are kept, run the same command to go on"
 _SIGNALS = (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
 
 
@@ -41,7 +43,7 @@ def leave(status: int, word: str) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not cut this short
     end_all()
-    print(f"\n{word}: finished stages are kept, run the same command to go on", file=sys.stderr)
+    print(f"\n{word}: {rest}" if rest else f"\n{word}", file=sys.stderr)
     sys.stdout.flush()
     os._exit(status)
 

@@ -22,6 +22,11 @@ except ImportError:  # Windows: finished images boot there, builds do not run th
 _FICLONE = 0x40049409  # ioctl of Linux: share the extents of another file
 
 
+def from_user(text: str) -> Path:
+    """A path as the user typed it: seen from the folder where the command was typed, a ~ in front meaning a home."""
+    return Path(os.environ.get("INGOT_CALLED_FROM", ""), os.path.expanduser(text))
+
+
 @contextlib.contextmanager
 def atomic(path: Path, *, durable: bool = False, mode: int = 0o644) -> Iterator[IO[bytes]]:
     """A writable file that becomes `path` when the block ends well, and is gone when it does not."""

@@ -260,7 +260,7 @@ class Graph:
                             copy(scratch / note, out)
             outputs = tuple(self._collect(stage, work, path) for path in stage.outputs)
         executor = "download" if stage.download is not None else self.executor.name
-        result = Result(key, stage.name, outputs, round(time.monotonic() - started, 3), executor, fields)
+        result = Result(key, stage.name, outputs, round(time.monotonic() - started, 3), executor, fields, fetched=False)
         self.store.put(result)
         self.store.journal.add("built", key, stage.name, result.seconds, result.size)
         return result

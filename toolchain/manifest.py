@@ -30,6 +30,7 @@ def manifest(graph: Graph, stages: Iterable[Stage]) -> dict[str, Any]:
             "pinned": not str(fields.get("toolchain", "")).startswith("host:"),
             "outputs": {output.path: {"sha256": output.sha256, "size": output.size} for output in result.outputs},
             "cache": "built" if record["how"] == "built" else "hit",
+            "fetched": result.fetched,
             "seconds": result.seconds,
         }
     return entries

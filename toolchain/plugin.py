@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from toolchain import ending, variables
 from toolchain.errors import UserError
 from toolchain.executors.choose import choose
+from toolchain.files import from_user
 from toolchain.graph import Graph
 from toolchain.roots.folder import LOCKS, RootFolder
 from toolchain.settings import settings
@@ -33,6 +34,8 @@ DOIT_CONFIG = {
     "backend": "memory",
 }
 
+FOR_OTHERS = ("release",)  # commands that build as CI does: in Docker, the reference, where an engine answers
+
 
 class Session:
     """The graph of this run, the variables it was given, and what follows from them."""
@@ -46,7 +49,8 @@ class Session:
         self.finishers: list[Callable[[], None]] = []
         store = Store(default_folder())
         self.roots = RootFolder(store, self.ui, *dict.fromkeys([(root / "toolchain").resolve(), LOCKS]))
-        executor = choose(self.get("toolchain", "auto"), self.roots, store.folder, self.ui, os.environ)
+        environ = {**os.environ, "CI": "true"} if self.command in FOR_OTHERS else os.environ
+        executor = choose(self.get("toolchain", "auto"), self.roots, store.folder, self.ui, environ)
         self.graph = Graph(root, store, executor, self.ui, self._fetch, self.remote)
         self.roots.remote = self.remote
         self._connecting = threading.Lock()
@@ -129,7 +133,7 @@ class Session:
         from toolchain.download import fetch
 
         data_dir = self.given.get("data_dir")
-        folder = None if data_dir is None else Path(os.environ.get("INGOT_CALLED_FROM", ""), data_dir).expanduser()
+        folder = None if data_dir is None else from_user(data_dir)
         if folder is not None and not folder.is_dir():
             raise UserError(f"data_dir={data_dir} is not a folder", "name the folder that holds the files")
         fetch(download.urls, download.sha256, dest, size=download.size, name=download.name,

@@ -41,7 +41,10 @@ class Output:
 
 @dataclass(frozen=True)
 class Result:
-    """What a stage gave for one key, which was made of `fields` (empty where a record does not say)."""
+    """What a stage gave for one key, which was made of `fields` (empty where a record does not say).
+
+    `fetched`: from a remote cache, where false was made here; None where an old record does not say.
+    """
 
     key: str
     stage: str
@@ -49,6 +52,7 @@ class Result:
     seconds: float
     executor: str
     fields: Fields = field(default_factory=dict, hash=False)
+    fetched: bool | None = field(default=None, compare=False)
 
     @property
     def size(self) -> int:
@@ -152,7 +156,9 @@ class Store:
             fields = fields_of(record)
             if record["key"] != key or not outputs or not math.isfinite(seconds) or (fields and key_of(fields) != key):
                 return None
-            return Result(key, str(record["stage"]), outputs, seconds, str(record["executor"]), fields)
+            fetched = record.get("fetched")
+            return Result(key, str(record["stage"]), outputs, seconds, str(record["executor"]), fields,
+                          fetched if isinstance(fetched, bool) else None)
         except (OSError, TypeError, KeyError, ValueError, OverflowError, RecursionError):
             return None
 

@@ -24,6 +24,8 @@ DATA, FILES = encode(RESULT)
 
 def test_round_trip() -> None:
     assert decode(DATA, RESULT.key, FILES) == RESULT
+    assert decode(DATA, RESULT.key, FILES).fetched is True, "whoever reads it has it from elsewhere"
+    assert encode(replace(RESULT, fetched=False)) == (DATA, FILES), "and it does not say where it was made"
     assert own_file(FILES).path == PATH and own_file(FILES).size == len(DATA)
 
 

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -172,6 +174,21 @@ def test_a_record_without_fields_is_read(tmp_path: Path, fields: object) -> None
     assert result is not None and result.fields == {}
 
 
+@pytest.mark.parametrize("fetched", [True, False, None, "yes", 1])
+def test_where_a_result_came_from_is_kept(tmp_path: Path, fetched: Any) -> None:
+    """An old record does not say it, and nothing is guessed."""
+    store, key = Store(tmp_path), "ab" * 32
+    result = Result(key, "train", (Output("w", "cd" * 32, 4, False),), 1.5, "host")
+    store.put(replace(result, fetched=fetched))
+    found = store.result(key)
+    assert found is not None and found.fetched is (fetched if isinstance(fetched, bool) else None)
+    record = read_json(store.record(key))
+    del record["fetched"]
+    store.record(key).write_text(json.dumps(record))
+    found = store.result(key)
+    assert found == result and found.fetched is None
+
+
 @pytest.mark.parametrize(("name", "value"), [
     ("seconds", "1e999"), ("seconds", "NaN"), ("size", "1e999"), ("size", "-1"), ("fields", "[" * 100_000),
     ("fields", '{"a": "' + "x" * (8 << 20) + '"}'), ("size", "9" * 10_000)])
@@ -217,7 +234,9 @@ def test_damaged_changes_nothing(tmp_path: Path) -> None:
 
 HOLD = """
 import sys, time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from toolchain.store import Store
 with Store(Path(sys.argv[1])).workspace() as folder:
     (folder / "half").write_text("done")

@@ -9,6 +9,7 @@ from typing import Any
 
 from doit.cmd_base import DoitCmdBase
 
+from toolchain import ending
 from toolchain.errors import UserError, meant
 from toolchain.plugin import Session, session
 from toolchain.ui import error
@@ -19,8 +20,10 @@ class IngotCommand(DoitCmdBase):
 
     execute_tasks = True
     takes_names = False  # whether words that are not name=value mean something
+    if_ended = ending.rest  # what is said after Ctrl-C or SIGTERM
 
     def _execute(self, pos_args: list[str]) -> int:
+        ending.rest = self.if_ended
         try:
             if pos_args and not self.takes_names:
                 raise UserError(f"{self.name} takes no word {pos_args[0]!r}", "options are given as name=value")

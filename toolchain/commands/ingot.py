@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from toolchain.commands.flash import VARIABLES as FLASH
+from toolchain.commands.release import VARIABLES as RELEASE
+from toolchain.commands.reproduce import VARIABLES as REPRODUCE
 from toolchain.commands.test import VARIABLES as TEST
+from toolchain.commands.verify import VARIABLES as VERIFY
 from toolchain.qemu.options import VARIABLES as BOOT
 
-VARIABLES = {"image": "the recipe: images/NAME.yaml (default: tales)", **BOOT, **TEST}
+VARIABLES = {"image": "the recipe: images/NAME.yaml (default: tales)", **BOOT, **TEST, **FLASH, **RELEASE, **REPRODUCE,
+             **VERIFY}

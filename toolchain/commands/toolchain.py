@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain.commands import IngotCommand
 from toolchain.errors import UserError, typed
+from toolchain.files import from_user
 from toolchain.plugin import Session
 from toolchain.ui import size_text
 
@@ -84,7 +84,7 @@ def _path(current: Session, variable: str) -> Path:
     given = current.given[variable]
     if not given:
         raise UserError(f"{variable}= names no file", f"./doit toolchain {variable}=FILE")
-    path = Path(os.environ.get("INGOT_CALLED_FROM", ""), given).expanduser()
+    path = from_user(given)
     if path.is_dir():
         raise UserError(f"{variable}={given} is a folder", f"./doit toolchain {variable}={given.rstrip('/')}/roots.tar")
     return path

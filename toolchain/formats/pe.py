@@ -14,6 +14,7 @@ PE32_PLUS = 0x20B
 CHECKSUM, DIRECTORIES = 64, 108  # offsets in the optional header; the count of directories comes before them
 SECURITY = 4  # the directory of certificates
 SECTIONS_MAX = 96
+LARGEST = 1 << 30  # bytes of a program that is read as a whole; FAT would allow four times that
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,12 @@ def unsigned(data: bytes) -> bytes:
     that signing changes (checksum, directory of certificates) zero, so that a signed program and the one that it
     was made of give the same bytes."""
     pe = read(data)
-    body = _body(data, pe)
-    out = bytearray(body)
+    out = bytearray(_body(data, pe))
     out[pe.checksum_at:pe.checksum_at + 4] = bytes(4)
     out[pe.security_at:pe.security_at + 8] = bytes(8)
     end = max([pe.headers, *(section.offset + section.raw for section in pe.sections if section.raw)])
-    while len(out) > end and out[-1] == 0:  # signing pads to a multiple of eight
-        out.pop()
+    kept = max(end, len(out.rstrip(b"\0")))  # signing pads to a multiple of eight
+    del out[kept:]
     return bytes(out)
 
 
@@ -103,14 +103,15 @@ def authenticode(data: bytes) -> bytes:
     return digest.digest()
 
 
-def _body(data: bytes, pe: Pe) -> bytes:
-    """What lies before the certificates; nothing may follow them, where a signature would not cover it."""
+def _body(data: bytes, pe: Pe) -> memoryview:
+    """What lies before the certificates, without a copy; nothing may follow them, where a signature would not cover
+    it."""
     if pe.signature is None:
-        return data
+        return memoryview(data)
     where, length = pe.signature
     if where + length != len(data):
         raise FormatError(f"{len(data) - where - length} bytes follow the signature")
-    return data[:where]
+    return memoryview(data)[:where]
 
 
 def _u16(data: bytes, at: int) -> int:

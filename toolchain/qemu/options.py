@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain.errors import UserError
+from toolchain.files import from_user
 
 # Every variable that boot knows, apart from those that choose the image (image=, model=, tokenizer=).
 VARIABLES = {
@@ -96,7 +96,7 @@ def parse(words: Mapping[str, str], image: Path) -> BootOptions:
         timeout=_seconds(words),
         raw_exit=_flag(words, "raw_exit", False),
         fresh=_flag(words, "fresh", False),
-        ovmf=_path(words["ovmf"]) if words.get("ovmf") else None,
+        ovmf=from_user(words["ovmf"]) if words.get("ovmf") else None,
         host=words.get("toolchain") == "host",
         prompts=prompts,
         several=several,
@@ -114,11 +114,6 @@ def _image(path: Path) -> Path:
     if not path.is_file():
         raise UserError(f"there is no image {path}", "build it first: ./doit image=NAME")
     return path
-
-
-def _path(text: str) -> Path:
-    """As the user means it: from the folder in which ./doit was called."""
-    return Path(os.environ.get("INGOT_CALLED_FROM", "")) / Path(text).expanduser()
 
 
 def _choice(words: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
@@ -186,7 +181,7 @@ def _prompts(words: Mapping[str, str]) -> tuple[tuple[str, ...] | None, bool]:
         return (_prompt(words["prompt"], "prompt="),), False
     if "prompts" not in words:
         return None, False
-    path = _path(words["prompts"])
+    path = from_user(words["prompts"])
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:

@@ -21,7 +21,7 @@ def encode(result: Result) -> tuple[bytes, tuple[File, ...]]:
     """
     if key_of(result.fields) != result.key:
         raise ValueError("its fields are not those of its key")
-    data = canonical(asdict(result))
+    data = canonical({name: value for name, value in asdict(result).items() if name != "fetched"})
     own = File(PATH, hashlib.sha256(data).hexdigest(), len(data))
     outputs = tuple(File(out.path, out.sha256, out.size, out.executable) for out in result.outputs)
     if any(file.path == PATH for file in outputs):
@@ -58,7 +58,7 @@ def decode(data: bytes, key: str, files: tuple[File, ...]) -> Result:
     if not isinstance(executor, str) or not executor.isprintable() or len(executor) > 100:
         raise ValueError("the record says an impossible executor")
     return Result(key=key, stage=str(record["stage"]), outputs=outputs, seconds=float(seconds), executor=executor,
-                  fields=fields)
+                  fields=fields, fetched=True)
 
 
 def _key_of(fields: dict[str, Any]) -> str:

@@ -141,7 +141,13 @@ def limits(api: Any, engine: Engine, mounts: list[Any]) -> Any:
         # /dev/shm is for Python's multiprocessing, as large as Linux makes it. What is left there is noticed.
         ipc_mode="private", shm_size=engine.memory // 2 or None,
         mounts=mounts, tmpfs={"/sys": "ro,size=0"},  # the other executors have no /sys
-        auto_remove=True, log_config=docker.types.LogConfig(type="none"))
+        cpuset_cpus=_cpus(), auto_remove=True, log_config=docker.types.LogConfig(type="none"))
+
+
+def _cpus() -> str | None:
+    """The CPUs of this process, where it may not use all that there are: its containers may not either."""
+    mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    return ",".join(map(str, mine)) if mine and len(mine) < (os.cpu_count() or 0) else None
 
 
 def _etc(engine: Engine) -> dict[str, str]:
