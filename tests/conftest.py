@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from tests.project import Project, checkout, clone
 
 # A shell starts background jobs with SIGINT ignored, and so would every program that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# ./doit test has set it: the folder where somebody typed that. The projects of tests are elsewhere.
+os.environ.pop("INGOT_CALLED_FROM", None)
 
 ROOT = Path(__file__).resolve().parent.parent
 

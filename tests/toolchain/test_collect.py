@@ -329,12 +329,13 @@ def test_verify_of_an_empty_store(tmp_path: Path) -> None:
 
 def test_cache_on_a_built_image(smoke: Project) -> None:
     store = Store(smoke.cache / "ingot")
+    stages = len(smoke.manifest())
     shown = smoke.doit("cache", "image=smoke").stdout
-    assert "60 built, 0 restored, 0 % hits" in shown and str(store.folder) in shown
+    assert f"{stages} built, 0 restored, 0 % hits" in shown and str(store.folder) in shown
     subprocess.run(["rm", "-rf", str(smoke.folder / "build")], check=True)
     smoke.doit("image=smoke")
-    assert "60 restored, 50 % hits" in smoke.doit("cache", "image=smoke").stdout
-    assert "all right: 60 results" in smoke.doit("cache", "verify=1", "image=smoke").stdout
+    assert f"{stages} restored, 50 % hits" in smoke.doit("cache", "image=smoke").stdout
+    assert f"all right: {stages} results" in smoke.doit("cache", "verify=1", "image=smoke").stdout
 
     train, image = (next(e for e in smoke.manifest().items() if e[0] == name)[1] for name in ("train", "image"))
     digest = train["outputs"]["weights.bin"]["sha256"]
