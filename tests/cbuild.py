@@ -21,7 +21,8 @@ CORE = [*ARITHMETIC, "-ffreestanding", "-fno-stack-protector", "-fno-asynchronou
 HOST = [*ARITHMETIC, "-D_GNU_SOURCE", "-pthread", *WARNINGS]
 EFI = [*CORE, "-I/usr/include/efi", "-I/usr/include/efi/x86_64", "-DGNU_EFI_USE_MS_ABI",
        "-maccumulate-outgoing-args", '-DINGOT_VERSION="test"']
-WIDE = {"avx2.c": ["-mavx2"], "avx512.c": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"],
+AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mf16c"]
+WIDE = {"avx2.c": ["-mavx2", "-mf16c"], "avx512.c": AVX512, "avx512vnni.c": [*AVX512, "-mavx512vnni"],
         "sha_ni.c": ["-msha", "-mssse3", "-msse4.1"]}
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"]
 

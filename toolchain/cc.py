@@ -19,10 +19,12 @@ LINUX = (*COMMON, "-D_GNU_SOURCE", "-pthread")
 # What a Linux program is linked with, besides its objects: all of it, as it also runs outside the root.
 RUNTIME = ("/usr/lib/x86_64-linux-gnu/crt1.o", "/usr/lib/x86_64-linux-gnu/libc.a")
 
+AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mf16c")
 # Only these files may use these instructions; which of them run is decided at boot.
 KERNEL_FLAGS = {
-    "avx2": ("-mavx2",),
-    "avx512": ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq"),
+    "avx2": ("-mavx2", "-mf16c"),
+    "avx512": AVX512,
+    "avx512vnni": (*AVX512, "-mavx512vnni"),
     "sha_ni": ("-msha", "-mssse3", "-msse4.1"),
 }
 

@@ -160,6 +160,8 @@ class Graph:
             wrong = self._wrong(stage.folder / output.path, output)
             if wrong:
                 return Standing("restore", f"{output.path} {wrong}", key, fields, result)
+        if self.record(stage).get("key") != key:
+            return Standing("restore", "another key gave the same files", key, fields, result)
         return Standing("fresh", "up to date", key, fields, result)
 
     def _wrong(self, path: Path, output: Output) -> str:

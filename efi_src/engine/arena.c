@@ -14,17 +14,6 @@ size_t arena_need(size_t n, size_t size) {
     return (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 }
 
-enum status arena_plan(struct arena_plan *plan, const struct gpt2_config *config, size_t weights,
-                       size_t scratch, struct error *error) {
-    *plan = (struct arena_plan){.weights = weights, .scratch = scratch};
-    plan->kv = gpt2_kv_bytes(config);
-    plan->acts = gpt2_act_bytes(config);
-    size_t total = arena_sum(arena_sum(plan->kv, plan->acts), scratch);
-    if (plan->kv == 0 || plan->acts == 0 || total == SIZE_MAX)
-        return fail(error, E_MEMORY, "the model's working memory does not fit an address space", NULL, 0);
-    return OK;
-}
-
 static void show(struct text *out, const char *name, size_t bytes) {
     text_add(out, name);
     text_add_u64(out, bytes);
@@ -38,8 +27,8 @@ void arena_show(const struct arena_plan *plan, struct text *out) {
     show(out, " total=", plan->kv + plan->acts + plan->scratch);
 }
 
-enum status arena_open(struct arena *arena, const struct platform *platform, const char *name, size_t bytes,
-                       struct error *error) {
+static enum status open(struct arena *arena, const struct platform *platform, const char *name, size_t bytes,
+                        struct error *error) {
     *arena = (struct arena){.base = platform->alloc(platform->ctx, bytes), .size = bytes};
     if (arena->base) return OK;
     struct text t = error_text(error, E_MEMORY);
@@ -49,6 +38,14 @@ enum status arena_open(struct arena *arena, const struct platform *platform, con
     text_add_u64(&t, bytes);
     text_add(&t, " bytes");
     return E_MEMORY;
+}
+
+enum status arenas_open(struct arenas *arenas, const struct arena_plan *plan, const struct platform *platform,
+                        struct error *error) {
+    enum status status = open(&arenas->kv, platform, "kv", plan->kv, error);
+    if (status == OK) status = open(&arenas->acts, platform, "acts", plan->acts, error);
+    if (status == OK) status = open(&arenas->scratch, platform, "scratch", plan->scratch, error);
+    return status;
 }
 
 void *arena_take(struct arena *arena, size_t n, size_t size) {

@@ -2,7 +2,6 @@
 #ifndef INGOT_ARENA_H
 #define INGOT_ARENA_H
 
-#include "gpt2.h"
 #include "platform.h"
 #include "status.h"
 #include "text.h"
@@ -12,7 +11,7 @@
 struct arena_plan {
     size_t weights; /* the model, used where it lies: not allocated */
     size_t kv;      /* keys and values of every position */
-    size_t acts;    /* activations of one position */
+    size_t acts;    /* activations of a batch of positions */
     size_t scratch; /* sampling, the tokens in the window, the prompt */
 };
 
@@ -21,16 +20,16 @@ struct arena {
     size_t size, used;
 };
 
-/* `scratch`: what the caller will carve from it. E_MEMORY when a size does not fit. */
-enum status arena_plan(struct arena_plan *plan, const struct gpt2_config *config, size_t weights,
-                       size_t scratch, struct error *error);
+struct arenas {
+    struct arena kv, acts, scratch;
+};
 
 /* "weights=… kv=… acts=… scratch=… total=…", in bytes; total is what will be allocated. */
 void arena_show(const struct arena_plan *plan, struct text *out);
 
-/* One block of the platform's memory; E_MEMORY names the arena when there is none. */
-enum status arena_open(struct arena *arena, const struct platform *platform, const char *name, size_t bytes,
-                       struct error *error);
+/* One block of the platform's memory for each; E_MEMORY names the arena for which there is none. */
+enum status arenas_open(struct arenas *arenas, const struct arena_plan *plan, const struct platform *platform,
+                        struct error *error);
 
 /* The next n * size bytes, 64-byte aligned; NULL when the arena is too small. */
 void *arena_take(struct arena *arena, size_t n, size_t size);

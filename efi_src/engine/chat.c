@@ -33,21 +33,10 @@ void chat_show_cpu(struct chat *chat) {
 }
 
 void chat_show_model(struct chat *chat) {
-    const struct gpt2_config *c = &chat->model->gpt2.config;
-    char buffer[256];
+    char buffer[384];
     struct text line = text_into(buffer, sizeof buffer);
-    text_add(&line, "[model] name=");
-    text_add(&line, chat->model->name);
-    text_add(&line, " params=");
-    text_add_u64(&line, chat->model->parameters);
-    text_add(&line, " context=");
-    text_add_u64(&line, c->context);
-    text_add(&line, " tokenizer=bytes layers=");
-    text_add_u64(&line, c->layers);
-    text_add(&line, " heads=");
-    text_add_u64(&line, c->heads);
-    text_add(&line, " width=");
-    text_add_u64(&line, c->width);
+    text_add(&line, "[model] ");
+    model_show(chat->model, &line);
     chat_say(chat, buffer);
     line = text_into(buffer, sizeof buffer);
     text_add(&line, "[memory] ");
@@ -75,20 +64,17 @@ void chat_set_seed(struct chat *chat) {
 static int stopped(void *ctx) { return input_stopped(&((struct chat *)ctx)->input); }
 
 enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
-    struct sampler *sampler = &chat->session.sampler;
     struct generate_hooks hooks = {.ctx = chat, .text = put, .stop = stopped};
     struct generate_result result;
     struct error error;
     size_t count;
-    enum status status = tokenizer_encode(&chat->model->tokenizer, prompt, n, chat->tokens, CHAT_LINE_MAX,
-                                          &count, &error);
+    enum status status = tokenizer_encode(&chat->model->tokenizer, prompt, n, chat->encoding, chat->tokens,
+                                          CHAT_TOKENS_MAX, &count, &error);
     if (status != OK) {
         chat_fail(chat, &error);
         return status;
     }
-    sampler->temp = chat->settings.temp;
-    sampler->top_p = chat->settings.top_p;
-    sampler->top_k = chat->settings.top_k;
+    settings_apply(&chat->settings, &chat->session.sampler);
     if (chat->script) put_byte(chat, STX);
     status = generate(&chat->session, chat->host->platform, chat->tokens, count, chat->settings.max_tokens,
                       &hooks, &result, &error);
@@ -109,26 +95,25 @@ enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
 /* Working memory, by the plan. */
 static enum status prepare(struct chat *chat, const struct chat_host *host, const struct model *model,
                            struct error *error) {
-    const struct platform *platform = host->platform;
-    const struct gpt2_config *config = &model->gpt2.config;
-    struct arena kv, acts, scratch;
-    size_t needed = arena_sum(session_scratch(config), arena_need(CHAT_LINE_MAX, sizeof(uint32_t)));
+    const struct session_setup setup = {
+        .model = model, .kernels = host->kernels, .cores = host->cores, .batch = PREFILL_BATCH};
+    struct arenas arenas;
+    size_t encoding = tokenizer_scratch(&model->tokenizer, CHAT_LINE_MAX);
+    size_t needed = arena_sum(arena_need(CHAT_TOKENS_MAX, sizeof(uint32_t)), arena_need(encoding, 1));
     needed = arena_sum(needed, arena_need(CHAT_LINE_MAX, 1));
     *chat = (struct chat){.host = host, .model = model, .settings = host->settings, .stats = 1};
-    enum status status = arena_plan(&chat->plan, config, (size_t)model->weight_bytes, needed, error);
+    enum status status = session_plan(&chat->plan, &setup, needed, error);
     if (status != OK) return status;
     chat_show_cpu(chat);
     chat_show_model(chat);
-    status = arena_open(&kv, platform, "kv", chat->plan.kv, error);
-    if (status == OK) status = arena_open(&acts, platform, "acts", chat->plan.acts, error);
-    if (status == OK) status = arena_open(&scratch, platform, "scratch", chat->plan.scratch, error);
-    if (status == OK)
-        status = session_open(&chat->session, model, host->kernels, &kv, &acts, &scratch, error);
+    status = arenas_open(&arenas, &chat->plan, host->platform, error);
+    if (status == OK) status = session_open(&chat->session, &setup, &arenas, error);
     if (status != OK) return status;
-    chat->tokens = arena_take(&scratch, CHAT_LINE_MAX, sizeof(uint32_t));
-    chat->line.line = arena_take(&scratch, CHAT_LINE_MAX, 1);
+    chat->tokens = arena_take(&arenas.scratch, CHAT_TOKENS_MAX, sizeof(uint32_t));
+    chat->encoding = arena_take(&arenas.scratch, encoding, 1);
+    chat->line.line = arena_take(&arenas.scratch, CHAT_LINE_MAX, 1);
     chat->line.size = CHAT_LINE_MAX;
-    chat->line.platform = chat->input.platform = platform;
+    chat->line.platform = chat->input.platform = host->platform;
     chat_set_seed(chat);
     return OK;
 }

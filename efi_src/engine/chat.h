@@ -4,6 +4,7 @@
 #define INGOT_CHAT_H
 
 #include "../kernels/kernels.h"
+#include "cores.h"
 #include "model.h"
 #include "platform.h"
 #include "settings.h"
@@ -12,6 +13,7 @@
 struct chat_host {
     const struct platform *platform;
     const struct kernels *kernels; /* the table to compute with */
+    const struct cores *cores;     /* to compute on */
     const char *cpu;               /* for [cpu] and /cpu: "vendor=AuthenticAMD features=sse2,avx" */
     const char *keys;              /* for [keys]: what leaves this host; NULL: /quit alone */
     struct settings settings;      /* to begin with: settings_default() */

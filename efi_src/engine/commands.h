@@ -10,6 +10,7 @@
 #include "settings.h"
 
 #define CHAT_LINE_MAX 16384
+#define CHAT_TOKENS_MAX (CHAT_LINE_MAX + 2) /* a token a byte, and what a tokenizer puts first */
 
 /* What a command may look at and change. */
 struct chat {
@@ -20,7 +21,8 @@ struct chat {
     struct session session;
     struct input input;
     struct lineedit line;
-    uint32_t *tokens; /* (CHAT_LINE_MAX): of the prompt */
+    uint32_t *tokens; /* (CHAT_TOKENS_MAX): of the prompt */
+    void *encoding;   /* working memory of the tokenizer */
     int stats;        /* show [stats] after a reply */
     int script;       /* framing for programs */
     int quit;

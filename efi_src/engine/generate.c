@@ -1,34 +1,15 @@
 /* The loop that runs a model. */
 #include "generate.h"
+#include "rope.h"
 #include "text.h"
 #include "utf8.h"
-
-size_t session_scratch(const struct gpt2_config *c) {
-    size_t bytes = arena_need(c->vocab, sizeof(float)); /* sampler.probs */
-    bytes = arena_sum(bytes, arena_need(c->vocab, sizeof(struct candidate)));
-    return arena_sum(bytes, arena_need(c->context, sizeof(uint32_t))); /* window */
-}
-
-enum status session_open(struct session *s, const struct model *model, const struct kernels *kernels,
-                         struct arena *kv, struct arena *acts, struct arena *scratch, struct error *error) {
-    const struct gpt2_config *c = &model->gpt2.config;
-    void *cache = arena_take(kv, gpt2_kv_bytes(c), 1), *work = arena_take(acts, gpt2_act_bytes(c), 1);
-    *s = (struct session){.model = model, .kernels = kernels};
-    s->sampler.vocab = c->vocab;
-    s->sampler.probs = arena_take(scratch, c->vocab, sizeof(float));
-    s->sampler.candidates = arena_take(scratch, c->vocab, sizeof(struct candidate));
-    s->window = arena_take(scratch, c->context, sizeof(uint32_t));
-    if (!cache || !work || !s->sampler.probs || !s->sampler.candidates || !s->window)
-        return fail(error, E_MEMORY, "the arenas are smaller than their plan", NULL, 0);
-    gpt2_state_init(&s->state, c, cache, work);
-    return OK;
-}
 
 /* One run of generate. */
 struct run {
     struct session *session;
     const struct generate_hooks *hooks;
     struct utf8 utf8;
+    uint32_t last; /* token shown, or bos; TOKEN_NONE at the start */
     struct error *error;
 };
 
@@ -36,47 +17,75 @@ static int stopped(const struct run *r) { return r->hooks->stop && r->hooks->sto
 
 static enum status stop(const struct run *r) { return fail(r->error, E_STOPPED, "stopped", NULL, 0); }
 
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+/* Appends m tokens to the sequence, which has room for them. */
+static void run_batch(struct session *s, const uint32_t *tokens, size_t m) {
+    uint32_t context = s->model->shape.context;
+    model_run(s->model, &s->state, tokens, m, s->used);
+    for (size_t i = 0; i < m; i++) s->window[s->used++ % context] = tokens[i];
+}
+
 /* Learned positions cannot move: the older half goes, the rest is computed anew from position 0. */
 static enum status drop_older_half(struct run *r) {
     struct session *s = r->session;
-    const struct gpt2 *gpt2 = &s->model->gpt2;
-    uint32_t keep = gpt2->config.context / 2, from = s->used - keep;
+    uint32_t keep = s->model->shape.context / 2, from = s->used - keep;
     s->used = 0;
-    for (uint32_t i = 0; i < keep; i++) {
+    for (uint32_t i = 0; i < keep; i++) s->window[i] = s->window[from + i];
+    while (s->used < keep) {
         if (stopped(r)) return stop(r);
-        s->window[i] = s->window[from + i];
-        gpt2_forward(gpt2, &s->state, s->kernels, s->window[i], i, 0);
-        s->used++;
+        run_batch(s, s->window + s->used, least(keep - s->used, s->state.batch));
     }
     return OK;
 }
 
-/* Appends a token to the sequence; state.logits follow when want_logits, or a hook wants them. */
-static enum status feed(struct run *r, uint32_t token, int want_logits) {
+/* Room for the next of `count` tokens: how many of them go into one batch -> *m */
+static enum status make_room(struct run *r, size_t count, size_t *m) {
     struct session *s = r->session;
-    const struct gpt2 *gpt2 = &s->model->gpt2;
-    if (stopped(r)) return stop(r);
-    if (s->used == gpt2->config.context) {
-        enum status status = drop_older_half(r);
-        if (status != OK) return status;
-    }
-    want_logits = want_logits || r->hooks->logits;
-    gpt2_forward(gpt2, &s->state, s->kernels, token, s->used, want_logits);
-    s->window[s->used++] = token;
-    if (!want_logits) return OK;
-    for (uint32_t i = 0; i < gpt2->config.vocab; i++) {
+    uint32_t context = s->model->shape.context;
+    enum status status = OK;
+    int ring = s->model->architecture == MODEL_LLAMA;
+    if (s->used >= context && !ring) status = drop_older_half(r);
+    if (ring && s->used >= ROPE_MAX_POSITION)
+        status = fail(r->error, E_RANGE, "a text of more than 1048576 tokens", NULL, 0);
+    *m = s->used < context ? least(least(count, s->state.batch), context - s->used) : 1;
+    return status;
+}
+
+/* The logits of row `row` of the last batch -> state.logits */
+static enum status compute_logits(struct run *r, size_t row) {
+    struct session *s = r->session;
+    uint32_t vocab = s->model->shape.vocab;
+    model_logits(s->model, &s->state, row);
+    for (uint32_t i = 0; i < vocab; i++) {
         float logit = s->state.logits[i];
         if (logit - logit != 0) /* NaN for infinities too */
             return fail(r->error, E_FORMAT, "the model gives a logit that is no finite number", NULL, 0);
     }
-    if (r->hooks->logits) r->hooks->logits(r->hooks->ctx, s->state.logits, gpt2->config.vocab);
+    if (r->hooks->logits) r->hooks->logits(r->hooks->ctx, s->state.logits, vocab);
+    return OK;
+}
+
+/* Appends tokens to the sequence; state.logits follow the last when want_logits, every one when a hook wants them. */
+static enum status feed(struct run *r, const uint32_t *tokens, size_t count, int want_logits) {
+    size_t m;
+    for (size_t i = 0; i < count; i += m) {
+        if (stopped(r)) return stop(r);
+        enum status status = make_room(r, count - i, &m);
+        if (status != OK) return status;
+        run_batch(r->session, tokens + i, m);
+        size_t row = r->hooks->logits ? 0 : want_logits && i + m == count ? m - 1 : m;
+        for (; status == OK && row < m; row++) status = compute_logits(r, row);
+        if (status != OK) return status;
+    }
     return OK;
 }
 
 /* The text of a token, as far as its code points are complete. */
 static void show(struct run *r, uint32_t token) {
     const uint8_t *bytes;
-    size_t n = tokenizer_decode(&r->session->model->tokenizer, token, &bytes);
+    size_t n = tokenizer_decode(&r->session->model->tokenizer, r->last, token, &bytes);
+    r->last = token;
     for (size_t i = 0; i < n; i++) {
         char out[UTF8_PUSH_MAX];
         size_t length = utf8_push(&r->utf8, bytes[i], out);
@@ -90,46 +99,51 @@ static void show_end(struct run *r) {
     if (length > 0 && r->hooks->text) r->hooks->text(r->hooks->ctx, out, length);
 }
 
-/* Every token of the prompt but its last, which is the first that a new token follows from. */
-static enum status feed_prompt(struct run *r, const uint32_t *prompt, size_t count) {
-    for (size_t i = 0; i + 1 < count; i++) {
-        enum status status = feed(r, prompt[i], 0);
-        if (status != OK) return status;
-    }
-    return OK;
+static int ends(const struct model *model, uint32_t token) {
+    return token == model->tokenizer.eos || (model->ends_at_bos && token == model->tokenizer.bos);
 }
 
 /* Up to `most` tokens after `token`, counted in *made. */
 static enum status produce(struct run *r, uint32_t token, uint64_t most, uint64_t *made) {
     struct session *s = r->session;
     for (*made = 0; *made < most; ++*made) {
-        enum status status = feed(r, token, 1);
+        enum status status = feed(r, &token, 1, 1);
         if (status != OK) return status;
-        token = sampler_pick(&s->sampler, s->kernels, s->state.logits);
-        if (token == s->model->tokenizer.eos) return OK;
+        struct history history = {.window = s->window, .size = s->model->shape.context, .used = s->used};
+        token = sampler_pick(&s->sampler, s->state.compute.kernels, s->state.logits, history);
+        if (ends(s->model, token)) return OK;
         show(r, token);
     }
     return OK;
 }
 
+/* bos where it belongs, then every token of the prompt but the last, which is the first that a new token follows
+ * from -> *last */
+static enum status feed_prompt(struct run *r, const uint32_t *prompt, size_t count, uint32_t *last) {
+    const struct tokenizer *t = &r->session->model->tokenizer;
+    int lead = t->bos != TOKEN_NONE && (t->add_bos || count == 0);
+    if (!lead && count == 0)
+        return fail(r->error, E_UNSUPPORTED, "an empty prompt, and the model has no first token", NULL, 0);
+    *last = count == 0 ? t->bos : prompt[count - 1];
+    if (count == 0) return OK;
+    enum status status = lead ? feed(r, &t->bos, 1, 0) : OK;
+    return status == OK ? feed(r, prompt, count - 1, 0) : status;
+}
+
 enum status generate(struct session *session, const struct platform *platform, const uint32_t *prompt,
                      size_t count, uint64_t most, const struct generate_hooks *hooks,
                      struct generate_result *result, struct error *error) {
-    struct run r = {.session = session, .hooks = hooks, .error = error};
-    const uint32_t *bos = &session->model->tokenizer.bos;
+    const struct tokenizer *t = &session->model->tokenizer;
+    struct run r = {.session = session, .hooks = hooks, .error = error, .last = TOKEN_NONE};
+    uint32_t last = 0;
     *result = (struct generate_result){.prompt_tokens = count};
     session->used = 0;
+    if (t->add_bos || count == 0) r.last = t->bos;
     for (size_t i = 0; i < count; i++) show(&r, prompt[i]);
-    if (count == 0 && most > 0) {
-        if (*bos == TOKEN_NONE)
-            return fail(error, E_UNSUPPORTED, "an empty prompt, and the model has no first token", NULL, 0);
-        prompt = bos;
-        count = 1;
-    }
     uint64_t start = platform->now_us(platform->ctx);
-    enum status status = most > 0 ? feed_prompt(&r, prompt, count) : OK;
+    enum status status = most > 0 ? feed_prompt(&r, prompt, count, &last) : OK;
     uint64_t middle = platform->now_us(platform->ctx);
-    if (status == OK && most > 0) status = produce(&r, prompt[count - 1], most, &result->tokens);
+    if (status == OK && most > 0) status = produce(&r, last, most, &result->tokens);
     show_end(&r);
     result->prompt_us = middle - start;
     result->tokens_us = platform->now_us(platform->ctx) - middle;

@@ -4,34 +4,47 @@
 
 #include "../kernels/kernels.h"
 #include "arena.h"
+#include "cores.h"
 #include "model.h"
 #include "platform.h"
 #include "sampler.h"
+#include "state.h"
 #include "status.h"
 #include <stddef.h>
 #include <stdint.h>
 
+/* Tokens of a prompt that are computed at once: each weight is read once for all of them. */
+#define PREFILL_BATCH 32
+
+/* What a session computes with. Kernels, cores and batch do not change a bit of what it gives. */
+struct session_setup {
+    const struct model *model;
+    const struct kernels *kernels;
+    const struct cores *cores;
+    size_t batch; /* PREFILL_BATCH; 1 or more */
+};
+
 /* One sequence: what the model has seen of it. */
 struct session {
     const struct model *model;
-    const struct kernels *kernels;
-    struct gpt2_state state;
+    struct state state;
     struct sampler sampler; /* temp, top_p, top_k and rng are the caller's to set */
-    uint32_t *window;       /* (context): the tokens whose keys and values are in the cache */
-    uint32_t used;          /* of them */
+    uint32_t *window;       /* (context): the token of each slot of the cache */
+    uint32_t used;          /* positions so far; in a ring of rotary positions more than the context */
 };
 
-/* What session_open carves from `scratch`. */
-size_t session_scratch(const struct gpt2_config *config);
-/* Lays a session out over its arenas (plan->kv, plan->acts; session_scratch of scratch). */
-enum status session_open(struct session *session, const struct model *model, const struct kernels *kernels,
-                         struct arena *kv, struct arena *acts, struct arena *scratch, struct error *error);
+/* Sizes every arena; `scratch`: what the caller will carve from it besides. E_MEMORY when a size does not fit. */
+enum status session_plan(struct arena_plan *plan, const struct session_setup *setup, size_t scratch,
+                         struct error *error);
+/* Lays a session out over arenas of that plan. */
+enum status session_open(struct session *session, const struct session_setup *setup, struct arenas *arenas,
+                         struct error *error);
 
 /* What generate tells its caller; each may be NULL, and gets `ctx`. */
 struct generate_hooks {
     void *ctx;
     void (*text)(void *ctx, const char *utf8, size_t n); /* safe to show (utf8.h), whole code points */
-    int (*stop)(void *ctx);                              /* asked before each token: not 0 ends the work */
+    int (*stop)(void *ctx);                              /* asked before each batch: not 0 ends the work */
     void (*logits)(void *ctx, const float *logits, size_t vocab); /* of each token fed */
 };
 
@@ -40,11 +53,13 @@ struct generate_result {
     uint64_t prompt_us, tokens_us;   /* spent up to the last prompt token; from it on */
 };
 
-/* Feeds the prompt's tokens, then produces up to `most` new ones; text gets the prompt and them. An
- * empty prompt starts from the tokenizer's bos, which is not shown. Begins with an empty context.
- * When the context is full, the older half is dropped and the rest computed anew at its new place.
- * OK: `most` reached, or eos. E_STOPPED: hooks->stop said so. E_FORMAT: the model gives a logit that
- * is no finite number. E_UNSUPPORTED: an empty prompt and no bos. The result is filled always. */
+/* Feeds the prompt's tokens, then produces up to `most` new ones; text gets the prompt and them. The tokenizer's bos
+ * goes before a prompt where the model's texts begin with it, and before an empty one; it is not shown. Begins with
+ * an empty context. When the context is full, a model with rotary positions forgets the oldest token for each new
+ * one; of one with learned positions the older half is dropped and the rest computed anew at its new place.
+ * OK: `most` reached, or the text's end (eos; in llama2.c's files bos too). E_STOPPED: hooks->stop said so. E_FORMAT:
+ * the model gives a logit that is no finite number. E_UNSUPPORTED: an empty prompt and no bos. E_RANGE: more
+ * positions than ROPE_MAX_POSITION. The result is filled always. */
 enum status generate(struct session *session, const struct platform *platform, const uint32_t *prompt,
                      size_t count, uint64_t most, const struct generate_hooks *hooks,
                      struct generate_result *result, struct error *error);

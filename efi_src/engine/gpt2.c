@@ -1,104 +1,60 @@
-/* GPT-2, one token at a time, with a cache of keys and values. */
+/* GPT-2, a batch of tokens at a time, with a cache of keys and values. */
 #include "gpt2.h"
-#include "math.h"
+#include "attention.h"
+#include "state.h"
 
-#define ALIGN 64
-
-/* Adds room for n floats, rounded up to 64 bytes, to *total; 0 when that does not fit. */
-static int reserve(size_t *total, size_t n) {
-    size_t bytes;
-    if (__builtin_mul_overflow(n, sizeof(float), &bytes)) return 0;
-    if (__builtin_add_overflow(bytes, (size_t)(ALIGN - 1), &bytes)) return 0;
-    return !__builtin_add_overflow(*total, bytes & ~(size_t)(ALIGN - 1), total);
+void gpt2_split(struct gpt2_layer *layer, const struct tensor *qkv_w, const float *qkv_b) {
+    size_t width = qkv_w->cols;
+    layer->q_w = tensor_rows(qkv_w, 0, width);
+    layer->k_w = tensor_rows(qkv_w, width, width);
+    layer->v_w = tensor_rows(qkv_w, 2 * width, width);
+    layer->q_b = qkv_b;
+    layer->k_b = qkv_b + width;
+    layer->v_b = qkv_b + 2 * width;
 }
 
-static float *carve(char **at, size_t n) {
-    float *part = (float *)(void *)*at;
-    *at += (n * sizeof(float) + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-    return part;
-}
-
-/* layers * context * width: the floats of the keys, and of the values; 0 when it overflows. */
-static size_t kv_floats(const struct gpt2_config *config) {
-    size_t n;
-    if (__builtin_mul_overflow((size_t)config->layers, (size_t)config->context, &n)) return 0;
-    if (__builtin_mul_overflow(n, (size_t)config->width, &n)) return 0;
-    return n;
-}
-
-size_t gpt2_kv_bytes(const struct gpt2_config *config) {
-    size_t n = kv_floats(config), total = 0;
-    if (n == 0 || !reserve(&total, n) || !reserve(&total, n)) return 0;
-    return total;
-}
-
-size_t gpt2_act_bytes(const struct gpt2_config *config) {
-    size_t width = config->width, total = 0;
-    int fits = reserve(&total, width)                /* x */
-               && reserve(&total, width)             /* norm */
-               && reserve(&total, 3 * width)         /* qkv */
-               && reserve(&total, config->context)   /* att */
-               && reserve(&total, width)             /* mixed */
-               && reserve(&total, config->hidden)    /* wide */
-               && reserve(&total, config->vocab);    /* logits */
-    return fits ? total : 0;
-}
-
-void gpt2_state_init(struct gpt2_state *state, const struct gpt2_config *config, void *kv, void *acts) {
-    char *at = kv;
-    state->keys = carve(&at, kv_floats(config));
-    state->values = carve(&at, kv_floats(config));
-    at = acts;
-    state->x = carve(&at, config->width);
-    state->norm = carve(&at, config->width);
-    state->qkv = carve(&at, 3 * (size_t)config->width);
-    state->att = carve(&at, config->context);
-    state->mixed = carve(&at, config->width);
-    state->wide = carve(&at, config->hidden);
-    state->logits = carve(&at, config->vocab);
-}
-
-/* Causal self-attention of layer l at `pos`: state->qkv (3*width) -> state->mixed (width) */
-static void attend(const struct gpt2_config *c, struct gpt2_state *s, const struct kernels *k, size_t l,
-                   size_t pos) {
-    size_t head_width = c->width / c->heads;
-    float scale = 1.0f / m_sqrtf((float)head_width);
-    for (size_t h = 0; h < c->heads; h++) {
-        const float *q = s->qkv + h * head_width;
-        const float *new_key = q + c->width, *new_value = q + 2 * (size_t)c->width;
-        size_t at = (l * c->heads + h) * c->context * head_width;
-        float *keys = s->keys + at, *values = s->values + at; /* (context, head_width) */
-        for (size_t i = 0; i < head_width; i++) {
-            keys[pos * head_width + i] = new_key[i];
-            values[pos * head_width + i] = new_value[i];
-        }
-        k->matvec(s->att, keys, q, NULL, pos + 1, head_width); /* (pos+1,hw) @ (hw) */
-        k->scale(s->att, scale, pos + 1);
-        k->softmax(s->att, pos + 1);
-        k->mix(s->mixed + h * head_width, s->att, values, pos + 1, head_width, head_width);
+/* Token rows + position rows -> x (m,width) */
+static void embed(const struct gpt2 *model, const struct shape *c, struct state *s, const uint32_t *tokens,
+                  size_t m, uint32_t pos) {
+    for (size_t r = 0; r < m; r++) {
+        float *row = s->x + r * c->width;
+        tensor_row(&model->token, tokens[r], row);
+        tensor_row(&model->position, pos + r, s->norm);
+        for (size_t i = 0; i < c->width; i++) row[i] += s->norm[i];
     }
 }
 
-void gpt2_forward(const struct gpt2 *model, struct gpt2_state *s, const struct kernels *k, uint32_t token,
-                  uint32_t pos, int want_logits) {
-    const struct gpt2_config *c = &model->config;
-    size_t width = c->width, hidden = c->hidden;
-    const float *token_row = model->token + token * width, *pos_row = model->position + pos * width;
-    for (size_t i = 0; i < width; i++) s->x[i] = token_row[i] + pos_row[i];
+/* x (m,width) -> norm (m,width) */
+static void norm(const struct shape *c, struct state *s, const float *w, const float *b, size_t m) {
+    const struct kernels *k = s->compute.kernels;
+    for (size_t r = 0; r < m; r++)
+        k->layernorm(s->norm + r * c->width, s->x + r * c->width, w, b, c->width, c->eps);
+}
+
+void gpt2_forward(const struct gpt2 *model, const struct shape *c, struct state *s, const uint32_t *tokens,
+                  size_t m, uint32_t pos) {
+    const struct kernels *k = s->compute.kernels;
+    embed(model, c, s, tokens, m, pos);
     for (size_t l = 0; l < c->layers; l++) {
         const struct gpt2_layer *w = &model->layer[l];
-        k->layernorm(s->norm, s->x, w->ln1_w, w->ln1_b, width, c->eps);
-        k->matvec(s->qkv, w->qkv_w, s->norm, w->qkv_b, 3 * width, width);
-        attend(c, s, k, l, pos);
-        k->matvec(s->norm, w->proj_w, s->mixed, w->proj_b, width, width);
-        k->add(s->x, s->norm, width);
-        k->layernorm(s->norm, s->x, w->ln2_w, w->ln2_b, width, c->eps);
-        k->matvec(s->wide, w->up_w, s->norm, w->up_b, hidden, width);
-        k->gelu(s->wide, hidden);
-        k->matvec(s->norm, w->down_w, s->wide, w->down_b, width, hidden);
-        k->add(s->x, s->norm, width);
+        const struct product qkv[] = {{&w->q_w, w->q_b, s->q}, {&w->k_w, w->k_b, s->k}, {&w->v_w, w->v_b, s->v}};
+        const struct product proj = {&w->proj_w, w->proj_b, s->norm};
+        const struct product up = {&w->up_w, w->up_b, s->up}, down = {&w->down_w, w->down_b, s->norm};
+        norm(c, s, w->ln1_w, w->ln1_b, m);
+        linear(&s->compute, qkv, 3, s->norm, m);
+        attention(s, c, l, pos, m);
+        linear(&s->compute, &proj, 1, s->mixed, m);
+        k->add(s->x, s->norm, m * c->width);
+        norm(c, s, w->ln2_w, w->ln2_b, m);
+        linear(&s->compute, &up, 1, s->norm, m);
+        k->gelu(s->up, m * c->hidden);
+        linear(&s->compute, &down, 1, s->up, m);
+        k->add(s->x, s->norm, m * c->width);
     }
-    if (!want_logits) return;
-    k->layernorm(s->norm, s->x, model->norm_w, model->norm_b, width, c->eps);
-    k->matvec(s->logits, model->head, s->norm, NULL, c->vocab, width);
+}
+
+void gpt2_logits(const struct gpt2 *model, const struct shape *c, struct state *s, size_t row) {
+    const struct product head = {&model->head, NULL, s->logits};
+    s->compute.kernels->layernorm(s->norm, s->x + row * c->width, model->norm_w, model->norm_b, c->width, c->eps);
+    linear(&s->compute, &head, 1, s->norm, 1);
 }

@@ -1,25 +1,60 @@
-/* A GGUF file, checked and ready to run; its tensors are used in place. */
+/* A model file, checked and ready to run; its tensors are used in place. */
 #ifndef INGOT_MODEL_H
 #define INGOT_MODEL_H
 
 #include "gguf.h"
 #include "gpt2.h"
+#include "llama.h"
+#include "platform.h"
+#include "shape.h"
 #include "status.h"
+#include "text.h"
 #include "tokenizer.h"
 
+enum architecture { MODEL_GPT2, MODEL_LLAMA };
+
 struct model {
-    struct gguf file;
-    struct gpt2 gpt2;
+    enum architecture architecture;
+    struct shape shape;
+    union {
+        struct gpt2 gpt2;
+        struct llama llama;
+    };
     struct tokenizer tokenizer;
+    int ends_at_bos;       /* llama2.c's files: the next text's bos ends this one */
+    void *expanded;        /* matrices that cannot be used in place; NULL: none */
+    size_t expanded_bytes;
+    struct gguf file;      /* of a GGUF; the tokenizer reads it */
     char name[64];         /* general.name, printable ASCII */
+    unsigned types;        /* bit 1 << enum tensor_type: of the matrices */
     uint64_t parameters;   /* a tied head counts once */
     uint64_t weight_bytes; /* of all tensors */
     uint64_t bytes_per_token; /* weights read to compute one token's logits */
 };
 
-/* Reads a model from `size` bytes at `bytes` (4-byte aligned; they must outlive the model). Every
- * shape is checked against the configuration before a pointer is kept. The struct is large (about
- * 50 KB): keep it static, not on a stack. */
-enum status model_load(struct model *model, const void *bytes, size_t size, struct error *error);
+/* The bytes of a model: 4-byte aligned, and they must outlive it. */
+struct model_files {
+    const void *bytes; /* a GGUF or a llama2.c file */
+    size_t size;
+    const void *tokenizer; /* tokenizer.bin of a llama2.c file; NULL: none */
+    size_t tokenizer_size;
+};
+
+/* Every shape is checked against the configuration before a pointer is kept. The struct is large (about 150 KB):
+ * keep it static, not on a stack. After a failure there is nothing to close. */
+enum status model_load(struct model *model, const struct model_files *files, const struct platform *platform,
+                       struct error *error);
+void model_close(struct model *model, const struct platform *platform);
+
+/* Whether these bytes start a file that holds its tokenizer. */
+int model_is_gguf(const void *bytes, size_t size);
+
+/* "name=… params=… context=… …" */
+void model_show(const struct model *model, struct text *out);
+
+/* The architecture's forward pass: see gpt2.h and llama.h. */
+void model_start(const struct model *model, struct state *state);
+void model_run(const struct model *model, struct state *state, const uint32_t *tokens, size_t m, uint32_t pos);
+void model_logits(const struct model *model, struct state *state, size_t row);
 
 #endif

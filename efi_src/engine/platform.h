@@ -27,6 +27,8 @@ struct platform {
 
     /* Memory, for use while loading alone: zeroed, 64-byte aligned; NULL when there is none. */
     void *(*alloc)(void *ctx, size_t bytes);
+    /* Gives memory back, of as many bytes as were asked for; may be NULL: then nothing comes back. */
+    void (*release)(void *ctx, void *memory, size_t bytes);
 };
 
 #endif

@@ -6,9 +6,11 @@
 #include "bench.h"
 #include "options.h"
 #include "platform.h"
+#include "threads.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -47,11 +49,27 @@ static int report(const struct error *error, const char *hint) {
 
 static const char *model_hint(enum status status) {
     switch (status) {
-    case E_UNSUPPORTED: return "this engine runs GGUF files of the architecture gpt2, F32, with byte tokens";
-    case E_IO: return "give the path of a GGUF file, such as build/tales/model.gguf";
+    case E_UNSUPPORTED:
+        return "this engine runs llama2.c files, and GGUF of the architectures llama and gpt2 in F32, F16, Q8_0 "
+               "and Q4_0";
+    case E_IO: return "give the path of a GGUF file, or of a llama2.c file and, with -z, of its tokenizer";
     case E_MEMORY: return "the model needs more memory than this machine gives";
-    default: return "the file is damaged or no GGUF; make or fetch it anew";
+    default: return "the file is damaged or no model; make or fetch it anew";
     }
+}
+
+/* The model, and the tokenizer where the model has none: of -z, or as llama2.c has it tokenizer.bin. */
+static enum status load(const struct options *o, struct error *error) {
+    struct model_files files = {.tokenizer = NULL};
+    enum status status = map_file(o->model, &files.bytes, &files.size, error);
+    if (status != OK) return status;
+    if (o->tokenizer) {
+        status = map_file(o->tokenizer, &files.tokenizer, &files.tokenizer_size, error);
+    } else if (!model_is_gguf(files.bytes, files.size)) {
+        struct error ignored; /* model_load says what is missing */
+        map_file("tokenizer.bin", &files.tokenizer, &files.tokenizer_size, &ignored);
+    }
+    return status == OK ? model_load(&model, &files, host_platform(), error) : status;
 }
 
 /* Everything that one text needs, allocated. */
@@ -62,26 +80,28 @@ struct job {
     size_t count;
 };
 
-static enum status prepare(struct job *job, const struct options *o, const struct kernels *kernels,
+static enum status prepare(struct job *job, const struct options *o, const struct session_setup *setup,
                            struct error *error) {
     const struct platform *platform = host_platform();
-    const struct gpt2_config *config = &model.gpt2.config;
-    struct arena kv, acts, scratch;
-    size_t length = strlen(o->prompt);
-    size_t needed = arena_sum(session_scratch(config), arena_need(length, sizeof(uint32_t)));
-    enum status status = arena_plan(&job->plan, config, (size_t)model.weight_bytes, needed, error);
+    struct arenas arenas;
+    size_t length = strlen(o->prompt), most = length + 2; /* a token a byte, and what a tokenizer puts first */
+    size_t encoding = tokenizer_scratch(&model.tokenizer, length);
+    size_t needed = arena_sum(arena_need(most, sizeof(uint32_t)), arena_need(encoding, 1));
+    enum status status = session_plan(&job->plan, setup, needed, error);
     if (status != OK) return status;
-    char buffer[256];
+    char buffer[384];
     struct text line = text_into(buffer, sizeof buffer);
+    model_show(&model, &line);
+    fprintf(stderr, "[model] %s\n", buffer);
+    line = text_into(buffer, sizeof buffer);
     arena_show(&job->plan, &line);
     fprintf(stderr, "[memory] %s\n", buffer);
-    status = arena_open(&kv, platform, "kv", job->plan.kv, error);
-    if (status == OK) status = arena_open(&acts, platform, "acts", job->plan.acts, error);
-    if (status == OK) status = arena_open(&scratch, platform, "scratch", job->plan.scratch, error);
-    if (status == OK) status = session_open(&job->session, &model, kernels, &kv, &acts, &scratch, error);
+    status = arenas_open(&arenas, &job->plan, platform, error);
+    if (status == OK) status = session_open(&job->session, setup, &arenas, error);
     if (status != OK) return status;
-    job->prompt = arena_take(&scratch, length, sizeof(uint32_t));
-    return tokenizer_encode(&model.tokenizer, o->prompt, length, job->prompt, length, &job->count, error);
+    job->prompt = arena_take(&arenas.scratch, most, sizeof(uint32_t));
+    void *scratch = arena_take(&arenas.scratch, encoding, 1);
+    return tokenizer_encode(&model.tokenizer, o->prompt, length, scratch, job->prompt, most, &job->count, error);
 }
 
 static void put_text(void *ctx, const char *utf8, size_t n) {
@@ -98,7 +118,7 @@ static void put_logits(void *ctx, const float *logits, size_t vocab) {
 /* Prints the prompt and its continuation. */
 static int print_text(struct job *job, const struct options *o) {
     struct sampler *sampler = &job->session.sampler;
-    uint64_t context = model.gpt2.config.context, most = o->settings.max_tokens;
+    uint64_t context = model.shape.context, most = o->settings.max_tokens;
     struct generate_hooks hooks = {.text = put_text};
     struct generate_result result;
     struct error error;
@@ -117,9 +137,7 @@ static int print_text(struct job *job, const struct options *o) {
         hooks.logits = put_logits;
         hooks.ctx = logits;
     }
-    sampler->temp = o->settings.temp;
-    sampler->top_p = o->settings.top_p;
-    sampler->top_k = o->settings.top_k;
+    settings_apply(&o->settings, sampler);
     sampler->rng = o->settings.seed;
     enum status status = generate(&job->session, host_platform(), job->prompt, job->count, most, &hooks,
                                   &result, &error);
@@ -144,16 +162,13 @@ int main(int argc, char **argv) {
     struct selection selection;
     struct job job;
     const char *hint;
-    const void *bytes = NULL;
-    size_t size = 0;
     enum options_result result = options_read(&o, argc, argv, &error, &hint);
     if (result == OPTIONS_HELP) return fputs(options_usage, stdout) < 0;
     if (result == OPTIONS_WRONG) {
         report(&error, hint);
         return 2;
     }
-    enum status status = map_file(o.model, &bytes, &size, &error);
-    if (status == OK) status = model_load(&model, bytes, size, &error);
+    enum status status = load(&o, &error);
     if (status != OK) return report(&error, model_hint(status));
 
     const struct platform *platform = host_platform();
@@ -165,8 +180,12 @@ int main(int argc, char **argv) {
                             &error);
     if (status != OK) return report(&error, "--kernel auto takes the fastest that runs here");
 
+    const struct cores *cores = threads_start(o.threads, &error);
+    if (!cores) return report(&error, "give fewer threads: -j 1");
+    atexit(threads_stop);
+
     if (o.chat) {
-        struct chat_host host = {.platform = platform, .kernels = selection.chosen, .cpu = cpu,
+        struct chat_host host = {.platform = platform, .kernels = selection.chosen, .cores = cores, .cpu = cpu,
                                  .keys = "so does Ctrl-D", .settings = o.settings};
         host_raw_terminal();
         status = chat_run(&host, &model, &error);
@@ -176,7 +195,9 @@ int main(int argc, char **argv) {
     }
     if (o.settings.seed == 0) o.settings.seed = (uint64_t)time(NULL);
     fprintf(stderr, "[cpu] %s kernel=%s\n", cpu, selection.chosen->name);
-    status = prepare(&job, &o, selection.chosen, &error);
+    struct session_setup setup = {
+        .model = &model, .kernels = selection.chosen, .cores = cores, .batch = (size_t)o.batch};
+    status = prepare(&job, &o, &setup, &error);
     if (status != OK) return report(&error, model_hint(status));
     if (!o.bench) return print_text(&job, &o);
     bench(&job.session, platform);

@@ -1,5 +1,6 @@
 /* Reading the command line. */
 #include "options.h"
+#include "../engine/generate.h"
 #include "../engine/text.h"
 #include <string.h>
 
@@ -12,12 +13,15 @@ const char options_usage[] =
     "  -p TOPP      choose among the most probable tokens that together reach TOPP; 0 or 1: all (0.9)\n"
     "  --top-k K    choose among the K most probable tokens; 0: all (0)\n"
     "  -s SEED      of the random numbers (the time)\n"
-    "  -z FILE      the tokenizer of a llama2.c model\n"
-    "  -j THREADS   1\n"
-    "  --kernel K   auto, scalar, sse2, avx2 or avx512 (auto)\n"
+    "  -z FILE      the tokenizer of a llama2.c model (tokenizer.bin)\n"
+    "  -j THREADS   cores to compute on, 1 to 64 (all that may be used); the text stays the same\n"
+    "  --kernel K   auto, scalar, sse2, avx2, avx512 or avx512vnni (auto)\n"
+    "  --batch M    tokens of the prompt to compute at once, 1 to 32 (32); the text stays the same\n"
     "  --logits F   write the logits of each token fed: raw fp32, one row a token\n"
     "  --bench      measure, print JSON\n"
     "  --chat       talk, as the EFI program does\n";
+
+_Static_assert(CORES_MAX == 64 && PREFILL_BATCH == 32, "what -j and --batch say of themselves");
 
 static enum options_result wrong(struct error *error, const char *what, const char *arg) {
     fail(error, E_RANGE, what, arg, arg ? strlen(arg) : 0);
@@ -36,8 +40,7 @@ static const char *as_llama2c(const char *flag, const char *value) {
 }
 
 /* A flag with a value. */
-static enum options_result set(struct options *o, const char *flag, const char *value, struct error *error,
-                               const char **hint) {
+static enum options_result set(struct options *o, const char *flag, const char *value, struct error *error) {
     static const struct {
         const char *flag, *setting;
     } settings[] = {{"-t", "temp"}, {"-p", "top_p"}, {"--top-k", "top_k"}, {"-s", "seed"},
@@ -59,18 +62,22 @@ static enum options_result set(struct options *o, const char *flag, const char *
         if (!text_read_u64(value, strlen(value), &o->steps))
             return wrong(error, "-n must be a whole number, not", value);
     } else if (strcmp(flag, "-j") == 0) {
-        *hint = "one thread runs models of this size; leave -j out, or give -j 1";
-        if (strcmp(value, "1") != 0) return wrong(error, "this engine has one thread, not", value);
+        uint64_t threads;
+        if (!text_read_u64(value, strlen(value), &threads) || threads < 1 || threads > CORES_MAX)
+            return wrong(error, "-j must be a whole number from 1 to 64, not", value);
+        o->threads = (unsigned)threads;
+    } else if (strcmp(flag, "--batch") == 0) {
+        if (!text_read_u64(value, strlen(value), &o->batch) || o->batch < 1 || o->batch > PREFILL_BATCH)
+            return wrong(error, "--batch must be a whole number from 1 to 32, not", value);
     } else { /* -z */
-        *hint = "a GGUF model holds its tokenizer; leave -z out (llama2.c models do not run yet)";
-        return wrong(error, "no use for a tokenizer file", value);
+        o->tokenizer = value;
     }
     return OPTIONS_RUN;
 }
 
 static int takes_value(const char *arg) {
     static const char *const flags[] = {"-i", "-n", "-t", "-p", "-s", "-z", "-j", "--top-k", "--tokens",
-                                        "--kernel", "--logits"};
+                                        "--kernel", "--logits", "--batch"};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (strcmp(arg, flags[i]) == 0) return 1;
     return 0;
@@ -79,7 +86,8 @@ static int takes_value(const char *arg) {
 enum options_result options_read(struct options *o, int argc, char **argv, struct error *error,
                                  const char **hint) {
     int steps_given = 0;
-    *o = (struct options){.prompt = "", .kernel = "auto", .settings = settings_default(), .steps = 256};
+    *o = (struct options){.prompt = "", .kernel = "auto", .settings = settings_default(), .steps = 256,
+                         .batch = PREFILL_BATCH};
     o->settings.seed = 0;
     *hint = "ingot --help shows every option";
     for (int i = 1; i < argc; i++) {
@@ -87,7 +95,7 @@ enum options_result options_read(struct options *o, int argc, char **argv, struc
         if (strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0) return OPTIONS_HELP;
         if (takes_value(arg)) {
             if (i + 1 == argc) return wrong(error, "a value is missing after", arg);
-            enum options_result result = set(o, arg, argv[++i], error, hint);
+            enum options_result result = set(o, arg, argv[++i], error);
             if (result != OPTIONS_RUN) return result;
             steps_given |= strcmp(arg, "-n") == 0;
         } else if (strcmp(arg, "--bench") == 0) {

@@ -6,11 +6,14 @@
 
 struct options {
     const char *model;
+    const char *tokenizer; /* of a llama2.c file; NULL: not given */
     const char *prompt; /* "" when there is none */
     const char *kernel; /* "auto" or a table's name */
     const char *logits; /* a file to write; NULL: none */
     struct settings settings; /* seed 0: not given */
     uint64_t steps;     /* -n: tokens of the text, prompt included; 0: as many as the context */
+    unsigned threads;   /* -j: 1 to CORES_MAX; 0: not given */
+    uint64_t batch;     /* 1 to PREFILL_BATCH */
     int tokens_given;   /* --tokens N: settings.max_tokens counts, not steps */
     int bench, chat;
 };

@@ -55,12 +55,17 @@ static uint64_t now_us(void *ctx) {
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* Never freed: the engine allocates once. */
 static void *alloc(void *ctx, size_t bytes) {
     void *memory = NULL;
     (void)ctx;
     if (bytes > SIZE_MAX / 2 || posix_memalign(&memory, 64, bytes ? bytes : 1) != 0) return NULL;
     return memset(memory, 0, bytes);
+}
+
+static void release(void *ctx, void *memory, size_t bytes) {
+    (void)ctx;
+    (void)bytes;
+    free(memory);
 }
 
 static struct console console;
@@ -72,6 +77,7 @@ static const struct platform platform = {
     .clear = console_clear,
     .now_us = now_us,
     .alloc = alloc,
+    .release = release,
 };
 
 const struct platform *host_platform(void) { return &platform; }

@@ -1,10 +1,12 @@
-/* Eight floats a vector. Compiled with -mavx2, and never with -mfma. */
+/* Eight floats a vector. Compiled with -mavx2 -mf16c, and never with -mfma. */
 #include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define W 8
 #define TILE_COLUMNS 2
+#define TILE_W 3
+#define TILE_X 2
 #define TABLE kernels_avx2
 #define TABLE_NAME "avx2"
 
@@ -27,4 +29,13 @@ static inline v4f v_fold(const vf lane[2]) {
     return (v4f)_mm256_castps256_ps128(x) + (v4f)_mm256_extractf128_ps(x, 1);
 }
 
+static inline vf v_half(const uint16_t *p) { return (vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+static inline vf v_swap(vf x) { return (vf)_mm256_permute_ps((__m256)x, 0xb1); }
+
+static inline vf v_twice(const float *p) {
+    __m128 x = _mm_loadu_ps(p);
+    return (vf)_mm256_set_m128(_mm_unpackhi_ps(x, x), _mm_unpacklo_ps(x, x));
+}
+
+#include "quant_ymm.h"
 #include "simd.h"

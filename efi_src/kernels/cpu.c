@@ -29,8 +29,11 @@ uint32_t cpu_features(const struct cpu_leaves *leaves) {
     if (!BIT(leaves->leaf7_ebx, 5))
         return found;
     found |= CPU_AVX2;
-    if (has_avx512(leaves) && (leaves->xcr0 & XCR0_AVX512) == XCR0_AVX512)
-        found |= CPU_AVX512;
+    if (!has_avx512(leaves) || (leaves->xcr0 & XCR0_AVX512) != XCR0_AVX512)
+        return found;
+    found |= CPU_AVX512;
+    if (BIT(leaves->leaf7_ecx, 11))
+        found |= CPU_AVX512VNNI;
     return found;
 }
 
@@ -71,8 +74,11 @@ struct cpu_leaves cpu_detect(void) {
         leaves.vendor[i] = (char)(name[i / 4] >> (8 * (i % 4)));
     leaves.leaf1_ecx = one.c;
     leaves.leaf1_edx = one.d;
-    if (zero.a >= 7)
-        leaves.leaf7_ebx = cpuid(7).b;
+    if (zero.a >= 7) {
+        struct registers seven = cpuid(7);
+        leaves.leaf7_ebx = seven.b;
+        leaves.leaf7_ecx = seven.c;
+    }
     if (zero.a >= 13 && BIT(one.c, 26))
         leaves.leaf13_eax = cpuid(13).a;
     if (BIT(one.c, 27))
@@ -81,7 +87,7 @@ struct cpu_leaves cpu_detect(void) {
 }
 
 void cpu_features_text(uint32_t features, char *text, size_t size) {
-    static const char names[][8] = {"sse2", "avx", "avx2", "fma", "f16c", "avx512", "sha"};
+    static const char names[][12] = {"sse2", "avx", "avx2", "fma", "f16c", "avx512", "sha", "avx512vnni"};
     size_t at = 0;
     if (size == 0)
         return;

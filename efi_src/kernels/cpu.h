@@ -14,13 +14,14 @@ enum cpu_feature {
     CPU_F16C = 1 << 4,
     CPU_AVX512 = 1 << 5, /* F, BW, DQ and VL, all four */
     CPU_SHA = 1 << 6,    /* with SSSE3 and SSE4.1, which its code uses too */
+    CPU_AVX512VNNI = 1 << 7,
 };
 
 /* The registers that matter; 0 where the CPU has no such leaf. */
 struct cpu_leaves {
     char vendor[13];              /* leaf 0: "GenuineIntel" */
     uint32_t leaf1_ecx, leaf1_edx;
-    uint32_t leaf7_ebx;           /* subleaf 0 */
+    uint32_t leaf7_ebx, leaf7_ecx; /* subleaf 0 */
     uint32_t leaf13_eax;          /* leaf 0xD, subleaf 0: the XCR0 bits that may be set */
     uint64_t xcr0;                /* 0 unless CR4.OSXSAVE is set (leaf 1, ECX bit 27) */
 };

@@ -8,6 +8,7 @@
 #ifndef INGOT_KERNELS_H
 #define INGOT_KERNELS_H
 
+#include "quant.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +24,7 @@ struct adamw {
 };
 
 struct kernels {
-    const char *name; /* "scalar", "sse2", "avx2", "avx512" */
+    const char *name; /* "scalar", "sse2", "avx2", "avx512", "avx512vnni"; selection can mix: "avx2+scalar" */
 
     /* w (d,n) @ x (n) + b (d) -> out (d); b may be NULL */
     void (*matvec)(float *out, const float *w, const float *x, const float *b, size_t d, size_t n);
@@ -39,6 +40,28 @@ struct kernels {
     void (*layernorm)(float *out, const float *x, const float *w, const float *b, size_t n, float eps);
     /* GELU, tanh approximation, of x (n), in place */
     void (*gelu)(float *x, size_t n);
+
+    /* -- weights as they lie in model files; x and out in batches of m rows -- */
+
+    /* w (d,n) @ x (m,n) -> out (m,d; row stride ldo). Row r of out has the same bits whatever m is. */
+    void (*matmul_f32)(float *out, size_t ldo, const float *w, const float *x, size_t d, size_t n, size_t m);
+    void (*matmul_f16)(float *out, size_t ldo, const uint16_t *w, const float *x, size_t d, size_t n, size_t m);
+    /* n is a multiple of 32; w: rows of n/32 blocks (quant.h), x: m rows that quantize made */
+    void (*matmul_q8_0)(float *out, size_t ldo, const struct q8_0 *w, const struct q8_rows *x, size_t d, size_t n,
+                        size_t m);
+    void (*matmul_q4_0)(float *out, size_t ldo, const struct q4_0 *w, const struct q8_rows *x, size_t d, size_t n,
+                        size_t m);
+    /* llama2.c v2: w (d,n) int8, scale (d,n/group) float, group a multiple of 32 */
+    void (*matmul_q8_g)(float *out, size_t ldo, const int8_t *w, const float *scale, size_t group,
+                        const struct q8_rows *x, size_t d, size_t n, size_t m);
+    /* x (n; a multiple of 32) -> q (n), d (n/32): quant.h */
+    void (*quantize)(int8_t *q, float *d, const float *x, size_t n);
+    /* x * w / sqrt(mean(x^2) + eps) -> out (n); out may be x */
+    void (*rmsnorm)(float *out, const float *x, const float *w, size_t n, float eps);
+    /* gate * sigmoid(gate) * up -> gate (n) */
+    void (*swiglu)(float *gate, const float *up, size_t n);
+    /* rotates pairs (x[2i], x[2i+1]) of x (n) by the angles with these cosines and sines (n/2) */
+    void (*rope)(float *x, const float *cosine, const float *sine, size_t n);
 
     /* -- training (used by train/ alone) -- */
 
@@ -57,6 +80,6 @@ struct kernels {
     void (*adamw)(float *w, float *m, float *v, const float *g, size_t n, const struct adamw *step);
 };
 
-extern const struct kernels kernels_scalar, kernels_sse2, kernels_avx2, kernels_avx512;
+extern const struct kernels kernels_scalar, kernels_sse2, kernels_avx2, kernels_avx512, kernels_avx512vnni;
 
 #endif

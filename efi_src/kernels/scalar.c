@@ -2,6 +2,7 @@
 #include "kernels.h"
 
 #include "../engine/math.h"
+#include "scalar_quant.h"
 
 /* 16 lanes -> one number: lane l += lane l + half */
 static float fold(float lane[KERNEL_LANES]) {
@@ -84,6 +85,60 @@ static void gelu(float *x, size_t n) {
         x[i] = m_geluf(x[i]);
 }
 
+static void matmul_f32(float *out, size_t ldo, const float *w, const float *x, size_t d, size_t n, size_t m) {
+    for (size_t i = 0; i < d; i++)
+        for (size_t r = 0; r < m; r++)
+            out[r * ldo + i] = dot(w + i * n, x + r * n, n);
+}
+
+static void matmul_f16(float *out, size_t ldo, const uint16_t *w, const float *x, size_t d, size_t n, size_t m) {
+    for (size_t i = 0; i < d; i++)
+        for (size_t r = 0; r < m; r++) {
+            float lane[KERNEL_LANES] = {0};
+            for (size_t j = 0; j < n; j++)
+                lane[j % KERNEL_LANES] += quant_half(w[i * n + j]) * x[r * n + j];
+            out[r * ldo + i] = fold(lane);
+        }
+}
+
+static void quantize(int8_t *q, float *d, const float *x, size_t n) {
+    for (size_t b = 0; b < n / QUANT_BLOCK; b++, x += QUANT_BLOCK, q += QUANT_BLOCK) {
+        uint32_t most = 0;
+        for (size_t i = 0; i < QUANT_BLOCK; i++) {
+            uint32_t bits = m_bits_f(x[i]) & 0x7fffffffu;
+            most = bits > most ? bits : most;
+        }
+        float max = m_from_bits_f(most), inverse = 127.0f / max;
+        d[b] = max / 127.0f;
+        for (size_t i = 0; i < QUANT_BLOCK; i++) {
+            float y = x[i] * inverse;
+            y = y > 127.0f ? 127.0f : y;
+            y = y < -127.0f ? -127.0f : y;
+            y = y == y ? y : 0.0f; /* 0 * infinity, and what is not finite */
+            q[i] = (int8_t)(m_bits_f(y + M_ROUND_F) - m_bits_f(M_ROUND_F));
+        }
+    }
+}
+
+static void rmsnorm(float *out, const float *x, const float *w, size_t n, float eps) {
+    float factor = 1.0f / m_sqrtf(dot(x, x, n) / (float)n + eps);
+    for (size_t i = 0; i < n; i++)
+        out[i] = x[i] * factor * w[i];
+}
+
+static void swiglu(float *gate, const float *up, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        gate[i] = gate[i] / (m_expf(-gate[i]) + 1.0f) * up[i];
+}
+
+static void rope(float *x, const float *cosine, const float *sine, size_t n) {
+    for (size_t i = 0; i + 2 <= n; i += 2) {
+        float a = x[i], b = x[i + 1], c = cosine[i / 2], s = sine[i / 2];
+        x[i] = a * c - b * s;
+        x[i + 1] = a * s + b * c;
+    }
+}
+
 static void gemm(float *c, size_t ldc, const float *a, size_t ars, size_t acs, const float *b, size_t ldb,
                  size_t m, size_t n, size_t k, int accumulate) {
     for (size_t i = 0; i < m; i++) {
@@ -145,6 +200,15 @@ const struct kernels kernels_scalar = {
     .softmax = softmax,
     .layernorm = layernorm,
     .gelu = gelu,
+    .matmul_f32 = matmul_f32,
+    .matmul_f16 = matmul_f16,
+    .matmul_q8_0 = scalar_matmul_q8_0,
+    .matmul_q4_0 = scalar_matmul_q4_0,
+    .matmul_q8_g = scalar_matmul_q8_g,
+    .quantize = quantize,
+    .rmsnorm = rmsnorm,
+    .swiglu = swiglu,
+    .rope = rope,
     .gemm = gemm,
     .gelu_backward = gelu_backward,
     .softmax_backward = softmax_backward,

@@ -8,6 +8,11 @@
  *   v_load_part(p, r)     r floats (0 < r < W) from p, then zeros; reads nothing beyond
  *   v_store_part(p, x, r) the first r floats of x to p; writes nothing beyond
  *   v_fold(lane)          16 lanes in 16/W vectors -> 4 (kernels.h: l += l + half, twice)
+ *   v_half(p)             W floats from W half precision ones, as quant_half
+ *   v_swap(x)             the two floats of each pair exchanged
+ *   v_twice(p)            W/2 floats, each twice
+ *   TILE_W, TILE_X        a matmul's tile: rows of w by rows of x (16/W vectors of sums each)
+ *   and for int8 what quant_simd.h says
  *   TABLE, TABLE_NAME     the table to define
  *
  * and get the same bits as scalar.c: each element goes through the same operations, and sums keep
@@ -81,51 +86,6 @@ INLINE vf v_gelu_slope(vf x) {
 }
 
 /* -- vectors -- */
-
-/* Rows of one matvec block: enough sums in flight to hide the latency of an addition. */
-#define MATVEC_ROWS 4
-
-/* w (rows,n) @ x (n) -> out (rows) */
-INLINE void matvec_rows(float *out, const float *w, const float *x, const float *b, size_t n,
-                        const int rows) {
-    vf lane[MATVEC_ROWS][GROUP];
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-        for (int g = 0; g < GROUP; g++)
-            lane[r][g] = (vf){0};
-    size_t i = 0;
-    for (; i + KERNEL_LANES <= n; i += KERNEL_LANES)
-#pragma GCC unroll 4
-        for (int g = 0; g < GROUP; g++) {
-            vf xs = v_load(x + i + g * W);
-#pragma GCC unroll 4
-            for (int r = 0; r < rows; r++)
-                lane[r][g] += v_load(w + (size_t)r * n + i + g * W) * xs;
-        }
-#pragma GCC unroll 4
-    for (int g = 0; g < GROUP; g++)
-        if (i + g * W < n) {
-            size_t left = n - i - g * W;
-            vf xs = v_get(x + i + g * W, left);
-#pragma GCC unroll 4
-            for (int r = 0; r < rows; r++)
-                lane[r][g] += v_get(w + (size_t)r * n + i + g * W, left) * xs;
-        }
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; r++) {
-        float y = fold(lane[r]);
-        out[r] = b ? y + b[r] : y;
-    }
-}
-
-static void matvec(float *out, const float *w, const float *x, const float *b, size_t d, size_t n) {
-    size_t i = 0;
-    for (; i + MATVEC_ROWS <= d; i += MATVEC_ROWS)
-        matvec_rows(out + i, w + i * n, x, b ? b + i : NULL, n, MATVEC_ROWS);
-    for (; i < d; i++)
-        matvec_rows(out + i, w + i * n, x, b ? b + i : NULL, n, 1);
-}
 
 static void mix(float *out, const float *p, const float *v, size_t t, size_t n, size_t stride) {
     for (size_t i = 0; i < n; i += W) {
@@ -208,112 +168,44 @@ static void gelu(float *x, size_t n) {
         v_put(x + i, v_gelu(v_get(x + i, n - i)), n - i);
 }
 
-/* -- training -- */
-
-#define TILE_ROWS 4
-
-/* c (rows, cols*W) [+]= a (rows,k) @ b (k, cols*W): one tile, kept in registers over the whole of
- * k; `left` floats of its last vector exist (W: all). */
-INLINE void tile(float *c, size_t ldc, const float *a, size_t ars, size_t acs, const float *b, size_t ldb,
-                 size_t k, int accumulate, size_t left, const int rows, const int cols) {
-    vf sum[TILE_ROWS][TILE_COLUMNS];
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-        for (int j = 0; j < cols; j++)
-            sum[r][j] = accumulate ? v_get(c + (size_t)r * ldc + j * W, left) : (vf){0};
-    for (size_t p = 0; p < k; p++, a += acs, b += ldb) {
-        vf row[TILE_COLUMNS];
-#pragma GCC unroll 4
-        for (int j = 0; j < cols; j++)
-            row[j] = v_get(b + j * W, left);
-#pragma GCC unroll 4
-        for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-            for (int j = 0; j < cols; j++)
-                sum[r][j] += v_times(a + (size_t)r * ars, row[j]);
-    }
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-        for (int j = 0; j < cols; j++)
-            v_put(c + (size_t)r * ldc + j * W, sum[r][j], left);
-}
-
-/* All rows of the columns that one tile spans. */
-INLINE void panel(float *c, size_t ldc, const float *a, size_t ars, size_t acs, const float *b, size_t ldb,
-                  size_t m, size_t k, int accumulate, size_t left, const int cols) {
-    size_t i = 0;
-    for (; i + TILE_ROWS <= m; i += TILE_ROWS)
-        tile(c + i * ldc, ldc, a + i * ars, ars, acs, b, ldb, k, accumulate, left, TILE_ROWS, cols);
-    for (; i < m; i++)
-        tile(c + i * ldc, ldc, a + i * ars, ars, acs, b, ldb, k, accumulate, left, 1, cols);
-}
-
-static void gemm(float *c, size_t ldc, const float *a, size_t ars, size_t acs, const float *b, size_t ldb,
-                 size_t m, size_t n, size_t k, int accumulate) {
-    size_t j = 0;
-#if TILE_COLUMNS >= 4
-    for (; j + 4 * W <= n; j += 4 * W)
-        panel(c + j, ldc, a, ars, acs, b + j, ldb, m, k, accumulate, W, 4);
-#endif
-    for (; j + 2 * W <= n; j += 2 * W)
-        panel(c + j, ldc, a, ars, acs, b + j, ldb, m, k, accumulate, W, 2);
-    for (; j + W <= n; j += W)
-        panel(c + j, ldc, a, ars, acs, b + j, ldb, m, k, accumulate, W, 1);
-    if (j < n)
-        panel(c + j, ldc, a, ars, acs, b + j, ldb, m, k, accumulate, n - j, 1);
-}
-
-static void gelu_backward(float *dx, const float *x, size_t n) {
-    for (size_t i = 0; i < n; i += W)
-        v_put(dx + i, v_get(dx + i, n - i) * v_gelu_slope(v_get(x + i, n - i)), n - i);
-}
-
-static void softmax_backward(float *dp, const float *p, size_t n) {
+static void rmsnorm(float *out, const float *x, const float *w, size_t n, float eps) {
     vf lane[GROUP] = {{0}};
     for (size_t i = 0; i < n; i += KERNEL_LANES)
         for (size_t g = 0; g < GROUP && i + g * W < n; g++) {
-            size_t at = i + g * W;
-            lane[g] += v_get(p + at, n - at) * v_get(dp + at, n - at);
+            vf y = v_get(x + i + g * W, n - i - g * W);
+            lane[g] += y * y;
         }
-    float s = fold(lane);
+    float factor = 1.0f / m_sqrtf(fold(lane) / (float)n + eps);
     for (size_t i = 0; i < n; i += W)
-        v_put(dp + i, v_get(p + i, n - i) * (v_get(dp + i, n - i) - s), n - i);
+        v_put(out + i, v_get(x + i, n - i) * factor * v_get(w + i, n - i), n - i);
 }
 
-static void layernorm_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
-                               const float *w, size_t n, float eps) {
-    float mean = sum(x, n) / (float)n, rstd = inverse_deviation(x, mean, n, eps);
-    vf lane_g[GROUP] = {{0}}, lane_gh[GROUP] = {{0}};
-    for (size_t i = 0; i < n; i += KERNEL_LANES)
-        for (size_t j = 0; j < GROUP && i + j * W < n; j++) {
-            size_t at = i + j * W, left = n - at;
-            vf d = v_get(dy + at, left), h = (v_get(x + at, left) - mean) * rstd, g = d * v_get(w + at, left);
-            lane_g[j] += v_keep(g, left);
-            lane_gh[j] += v_keep(g * h, left);
-            v_put(dw + at, v_get(dw + at, left) + d * h, left);
-            v_put(db + at, v_get(db + at, left) + d, left);
-        }
-    float mean_g = fold(lane_g) / (float)n, mean_gh = fold(lane_gh) / (float)n;
+static void swiglu(float *gate, const float *up, size_t n) {
     for (size_t i = 0; i < n; i += W) {
-        vf h = (v_get(x + i, n - i) - mean) * rstd, g = v_get(dy + i, n - i) * v_get(w + i, n - i);
-        v_put(dx + i, v_get(dx + i, n - i) + (g - mean_g - h * mean_gh) * rstd, n - i);
+        vf g = v_get(gate + i, n - i);
+        v_put(gate + i, g / (v_exp(-g) + 1.0f) * v_get(up + i, n - i), n - i);
     }
 }
 
-static void adamw(float *w, float *m, float *v, const float *g, size_t n, const struct adamw *step) {
-    for (size_t i = 0; i < n; i += W) {
-        size_t left = n - i;
-        vf d = v_get(g + i, left) * step->grad_scale, old = v_get(w + i, left);
-        vf m1 = v_get(m + i, left) * step->beta1 + d * step->keep1;
-        vf v1 = v_get(v + i, left) * step->beta2 + d * d * step->keep2;
-        vf change = m1 * step->fix1 / (v_sqrt(v1 * step->fix2) + step->eps);
-        v_put(m + i, m1, left);
-        v_put(v + i, v1, left);
-        v_put(w + i, old - (change * step->lr + old * step->decay), left);
+static void rope(float *x, const float *cosine, const float *sine, size_t n) {
+    vf minus_first; /* sign bits: a rotation's first row subtracts */
+    for (int l = 0; l < W; l++)
+        minus_first[l] = l % 2 ? 0.0f : -0.0f;
+    size_t i = 0;
+    for (; i + W <= n; i += W) {
+        vf pairs = v_load(x + i), s = (vf)((vi)v_twice(sine + i / 2) ^ (vi)minus_first);
+        v_store(x + i, pairs * v_twice(cosine + i / 2) + v_swap(pairs) * s);
+    }
+    for (; i + 2 <= n; i += 2) {
+        float a = x[i], b = x[i + 1], c = cosine[i / 2], s = sine[i / 2];
+        x[i] = a * c - b * s;
+        x[i + 1] = a * s + b * c;
     }
 }
+
+#include "matmul_simd.h"
+#include "quant_simd.h"
+#include "train_simd.h"
 
 const struct kernels TABLE = {
     .name = TABLE_NAME,
@@ -324,6 +216,15 @@ const struct kernels TABLE = {
     .softmax = softmax,
     .layernorm = layernorm,
     .gelu = gelu,
+    .matmul_f32 = matmul_f32,
+    .matmul_f16 = matmul_f16,
+    .matmul_q8_0 = matmul_q8_0,
+    .matmul_q4_0 = matmul_q4_0,
+    .matmul_q8_g = matmul_q8_g,
+    .quantize = quantize,
+    .rmsnorm = rmsnorm,
+    .swiglu = swiglu,
+    .rope = rope,
     .gemm = gemm,
     .gelu_backward = gelu_backward,
     .softmax_backward = softmax_backward,

@@ -5,6 +5,8 @@
 
 #define W 4
 #define TILE_COLUMNS 2
+#define TILE_W 1
+#define TILE_X 2
 #define TABLE kernels_sse2
 #define TABLE_NAME "sse2"
 
@@ -28,5 +30,18 @@ static inline void v_store_part(float *p, vf x, size_t r) {
 }
 
 static inline v4f v_fold(const vf lane[4]) { return (lane[0] + lane[2]) + (lane[1] + lane[3]); }
+
+static inline vf v_swap(vf x) { return (vf)_mm_shuffle_ps((__m128)x, (__m128)x, 0xb1); }
+
+static inline vf v_twice(const float *p) {
+    __m128 x = (__m128)_mm_loadl_epi64((const __m128i *)p);
+    return (vf)_mm_unpacklo_ps(x, x);
+}
+
+#include "quant_xmm.h"
+
+static inline vf v_half(const uint16_t *p) {
+    return from_halves((qi)_mm_unpacklo_epi16(_mm_loadl_epi64((const __m128i *)p), _mm_setzero_si128()));
+}
 
 #include "simd.h"

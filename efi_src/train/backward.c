@@ -23,7 +23,7 @@ static void norm_backward(const struct model *model, float *dx, float *dw, float
 /* From work->dx, the gradient of the layer's output, to that of its input, in place. */
 static void layer_backward(const struct model *model, struct work *work, uint32_t l, size_t sequences,
                            size_t tokens, struct layer_view *g) {
-    const struct gpt2_config *c = &model->params->config;
+    const struct shape *c = &model->params->config;
     const struct kernels *k = model->k;
     const struct layer_view *w = &model->w.layer[l];
     const struct layer_acts *a = &work->layer[l];
@@ -47,7 +47,7 @@ static void layer_backward(const struct model *model, struct work *work, uint32_
 
 void model_backward(const struct model *model, struct work *work, const uint16_t *const *windows,
                     size_t sequences, size_t tokens, float scale, struct view *grad) {
-    const struct gpt2_config *c = &model->params->config;
+    const struct shape *c = &model->params->config;
     const struct kernels *k = model->k;
     size_t rows = sequences * tokens, width = c->width, vocab = c->vocab;
 

@@ -15,7 +15,7 @@ static const char magic[8] = "INGOTC1";
 
 uint64_t checkpoint_identity(const struct trainer *t) {
     const struct options *o = &t->options;
-    const struct gpt2_config *c = &o->config;
+    const struct shape *c = &o->config;
     char text[512];
     int n = snprintf(text, sizeof text,
                      "v1 layers %" PRIu32 " heads %" PRIu32 " width %" PRIu32 " context %" PRIu32

@@ -36,7 +36,7 @@ static void embed(const struct model *model, float *x, const uint16_t *const *wi
 
 static void layer_forward(const struct model *model, struct work *work, uint32_t l, float *out,
                           size_t sequences, size_t tokens) {
-    const struct gpt2_config *c = &model->params->config;
+    const struct shape *c = &model->params->config;
     const struct kernels *k = model->k;
     const struct layer_view *w = &model->w.layer[l], *wt = &model->wt.layer[l];
     struct layer_acts *a = &work->layer[l];
@@ -62,7 +62,7 @@ static double surprise(float p) { return p == 0.0f ? 149.0 * 0.6931471805599453 
 
 void model_forward(const struct model *model, struct work *work, const uint16_t *const *windows,
                    size_t sequences, size_t tokens, double *loss) {
-    const struct gpt2_config *c = &model->params->config;
+    const struct shape *c = &model->params->config;
     size_t rows = sequences * tokens, width = c->width, vocab = c->vocab;
     embed(model, work->layer[0].x, windows, sequences, tokens);
     for (uint32_t l = 0; l < c->layers; l++)
@@ -80,7 +80,7 @@ void model_forward(const struct model *model, struct work *work, const uint16_t 
 }
 
 void model_transpose(struct model *model, size_t i, const float *weights, float *transposed) {
-    const struct tensor *t = &model->params->tensor[i];
+    const struct parameter *t = &model->params->tensor[i];
     if (t->matrix)
         transpose(transposed + t->at, weights + t->at, t->rows, t->cols);
 }

@@ -69,7 +69,7 @@ static enum status after_step(struct trainer *t, struct report *report, double l
 }
 
 static enum status write_outputs(const struct trainer *t, struct error *error) {
-    const struct gpt2_config *c = &t->options.config;
+    const struct shape *c = &t->options.config;
     unsigned char header[64] = "INGOTW1";
     uint32_t sizes[] = {c->vocab, c->context, c->layers, c->heads, c->width, c->hidden};
     memcpy(header + 8, sizes, sizeof sizes);

@@ -5,6 +5,8 @@
 
 #include "params.h"
 
+#include "../kernels/kernels.h"
+
 #define ATTENTION_BLOCK 16 /* rows of the score matrix at a time: half of it is never computed */
 
 /* What all passes read. */

@@ -11,7 +11,7 @@ struct block *optim_plan(const struct params *params, size_t *count) {
         return NULL;
     *count = 0;
     for (size_t i = 0; i < params->count; i++) {
-        const struct tensor *t = &params->tensor[i];
+        const struct parameter *t = &params->tensor[i];
         size_t end = t->at + t->rows * t->cols;
         for (size_t at = t->at; at < end; at += OPTIM_BLOCK) {
             size_t n = end - at < OPTIM_BLOCK ? end - at : OPTIM_BLOCK;

@@ -5,6 +5,8 @@
 
 #include "params.h"
 
+#include "../kernels/kernels.h"
+
 #define OPTIM_BLOCK 4096 /* floats */
 #define OPTIM_BETA1 0.9
 #define OPTIM_BETA2 0.95

@@ -16,7 +16,7 @@ const char options_help[] =
     "             --eval-every N --sample-every N --log-every N\n"
     "             --out weights.bin --log train.jsonl --samples samples.txt\n"
     "             [--scratch DIR] [--checkpoint-every STEPS] [--threads N]\n"
-    "             [--kernel auto|scalar|sse2|avx2|avx512]\n";
+    "             [--kernel auto|scalar|sse2|avx2|avx512|avx512vnni]\n";
 
 enum kind { TEXT, COUNT, REAL };
 
@@ -126,7 +126,7 @@ enum status options_parse(struct options *o, int argc, char **argv, struct error
     if (o->warmup > o->steps)
         return fail_with(error, E_RANGE, "--warmup %" PRIu64 " is longer than --steps %" PRIu64, o->warmup,
                          o->steps);
-    o->config = (struct gpt2_config){
+    o->config = (struct shape){
         .vocab = (uint32_t)vocab, .context = (uint32_t)context, .layers = (uint32_t)layers,
         .heads = (uint32_t)heads, .width = (uint32_t)width, .hidden = (uint32_t)(4 * width), .eps = 1e-5f,
     };

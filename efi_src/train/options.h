@@ -10,7 +10,7 @@ struct options {
     const char *out, *log, *samples;    /* outputs */
     const char *scratch;                /* NULL: no checkpoints */
     const char *kernel;                 /* "auto" or a table's name */
-    struct gpt2_config config;
+    struct shape config;
     uint64_t steps, batch, warmup, seed;
     uint64_t eval_every, sample_every;  /* 0: at the end alone; never */
     uint64_t log_every;

@@ -6,7 +6,7 @@ static bool append(struct params *p, size_t rows, size_t cols, float deviation, 
     size_t n;
     if (__builtin_mul_overflow(rows, cols, &n) || n > SIZE_MAX / sizeof(float) / 2)
         return false;
-    p->tensor[p->count++] = (struct tensor){p->floats, rows, cols, deviation, fill, matrix};
+    p->tensor[p->count++] = (struct parameter){p->floats, rows, cols, deviation, fill, matrix};
     return !__builtin_add_overflow(p->floats, n, &p->floats) && p->floats <= SIZE_MAX / sizeof(float) / 2;
 }
 
@@ -16,12 +16,14 @@ static bool matrix(struct params *p, size_t rows, size_t cols, float deviation) 
     return append(p, rows, cols, deviation, 0.0f, true);
 }
 
-bool params_plan(struct params *p, const struct gpt2_config *c) {
+bool params_plan(struct params *p, const struct shape *c) {
     *p = (struct params){.config = *c};
     if (c->vocab == 0 || c->context == 0 || c->layers == 0 || c->heads == 0)
         return false;
     if (c->width == 0 || c->hidden == 0 || c->layers > GPT2_MAX_LAYERS || c->width % c->heads != 0)
         return false;
+    p->config.kv_heads = c->heads;
+    p->config.head_width = c->width / c->heads;
     size_t width = c->width, hidden = c->hidden;
     float deviation = 0.02f;
     float residual = (float)(0.02 / m_sqrt(2.0 * c->layers));
@@ -37,7 +39,7 @@ bool params_plan(struct params *p, const struct gpt2_config *c) {
 }
 
 void params_view(const struct params *p, float *base, struct view *view) {
-    const struct tensor *t = p->tensor;
+    const struct parameter *t = p->tensor;
     view->token = base + (t++)->at;
     view->position = base + (t++)->at;
     for (uint32_t l = 0; l < p->config.layers; l++) {
@@ -51,28 +53,10 @@ void params_view(const struct params *p, float *base, struct view *view) {
     view->norm_b = base + t->at;
 }
 
-void params_engine_view(const struct params *p, const float *base, struct gpt2 *model) {
-    struct view v;
-    params_view(p, (float *)base, &v); /* only read through *model */
-    model->config = p->config;
-    model->token = model->head = v.token;
-    model->position = v.position;
-    for (uint32_t l = 0; l < p->config.layers; l++) {
-        const struct layer_view *from = &v.layer[l];
-        model->layer[l] = (struct gpt2_layer){
-            .ln1_w = from->ln1_w, .ln1_b = from->ln1_b, .qkv_w = from->qkv_w, .qkv_b = from->qkv_b,
-            .proj_w = from->proj_w, .proj_b = from->proj_b, .ln2_w = from->ln2_w, .ln2_b = from->ln2_b,
-            .up_w = from->up_w, .up_b = from->up_b, .down_w = from->down_w, .down_b = from->down_b,
-        };
-    }
-    model->norm_w = v.norm_w;
-    model->norm_b = v.norm_b;
-}
-
 void params_init(const struct params *p, float *base, uint64_t seed) {
     struct rng rng = rng_stream(seed, RNG_INIT, 0);
     for (size_t i = 0; i < p->count; i++) {
-        const struct tensor *t = &p->tensor[i];
+        const struct parameter *t = &p->tensor[i];
         for (size_t j = 0; j < t->rows * t->cols; j++)
             base[t->at + j] = t->deviation > 0.0f ? (float)(rng_normal(&rng) * t->deviation) : t->fill;
     }

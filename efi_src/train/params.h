@@ -10,7 +10,7 @@
 #define PARAMS_PER_LAYER 12
 #define PARAMS_MAX (4 + PARAMS_PER_LAYER * GPT2_MAX_LAYERS)
 
-struct tensor {
+struct parameter {
     size_t at, rows, cols; /* floats at [at, at + rows * cols); vectors have one row */
     float deviation;       /* of its normal start; 0: starts at `fill` */
     float fill;
@@ -18,10 +18,10 @@ struct tensor {
 };
 
 struct params {
-    struct gpt2_config config;
+    struct shape config;
     size_t count;  /* of tensors */
     size_t floats; /* in all */
-    struct tensor tensor[PARAMS_MAX];
+    struct parameter tensor[PARAMS_MAX];
 };
 
 /* One buffer seen as a model: gpt2.h's names, writable. */
@@ -36,14 +36,11 @@ struct view {
     float *norm_w, *norm_b;
 };
 
-/* False when the configuration is invalid (a zero, more than GPT2_MAX_LAYERS, a width that heads
+/* Fills params->config, kv_heads and head_width too. False when the configuration is invalid (a zero, more than GPT2_MAX_LAYERS, a width that heads
  * does not divide) or its size overflows. */
-bool params_plan(struct params *params, const struct gpt2_config *config);
+bool params_plan(struct params *params, const struct shape *config);
 
 void params_view(const struct params *params, float *base, struct view *view);
-
-/* The engine's view of the weights at `base`, tied head. */
-void params_engine_view(const struct params *params, const float *base, struct gpt2 *model);
 
 /* GPT-2's start: normal with deviation 0.02, residual projections 0.02 / sqrt(2 layers), biases 0,
  * LayerNorm gains 1; all normals from the stream (seed, RNG_INIT, 0), in the order of the file. */

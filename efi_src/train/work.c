@@ -25,7 +25,7 @@ static float *part(struct carver *c, size_t rows, size_t cols) {
     return p;
 }
 
-static void carve(struct work *w, const struct gpt2_config *c, size_t sequences, struct carver *at) {
+static void carve(struct work *w, const struct shape *c, size_t sequences, struct carver *at) {
     size_t width = c->width, hidden = c->hidden, context = c->context, rows = sequences * context;
     for (uint32_t l = 0; l < c->layers; l++) {
         struct layer_acts *a = &w->layer[l];

@@ -7,6 +7,7 @@
 #include "avx.h"
 #include "clock.h"
 #include "console.h"
+#include "cores.h"
 #include "failure.h"
 #include "measure.h"
 #include "memory.h"
@@ -91,6 +92,20 @@ static enum status find_model(struct model_file *out, EFI_HANDLE image, EFI_BOOT
     return status;
 }
 
+/* After all that the firmware has much to do for: from here on its other cores are ours. */
+static const struct cores *start_cores(EFI_BOOT_SERVICES *bs) {
+    char buffer[160];
+    struct text line = text_into(buffer, sizeof(buffer));
+    struct cores_report report;
+    const struct cores *cores = cores_start(bs, &clock, &report);
+
+    text_add(&line, "[cores] ");
+    cores_show(&report, &line);
+    text_add(&line, "\n");
+    say(buffer);
+    return cores;
+}
+
 /* Loads, chooses the kernels and talks until the user leaves. */
 static enum status chat(EFI_HANDLE image, EFI_SYSTEM_TABLE *st, struct failure *failure) {
     static char cpu[192];
@@ -110,7 +125,8 @@ static enum status chat(EFI_HANDLE image, EFI_SYSTEM_TABLE *st, struct failure *
     if (status != OK)
         return status;
     failure->hint = "build the image anew: ./doit";
-    status = model_load(&model, file.bytes, file.size, &failure->error);
+    struct model_files files = {.bytes = file.bytes, .size = file.size};
+    status = model_load(&model, &files, &platform, &failure->error);
     if (status == OK)
         status = kernels_select(&selection, "auto", usable, platform.now_us, platform.ctx, &failure->error);
     if (status != OK)
@@ -118,6 +134,7 @@ static enum status chat(EFI_HANDLE image, EFI_SYSTEM_TABLE *st, struct failure *
     struct chat_host host = {
         .platform = &platform,
         .kernels = selection.chosen,
+        .cores = start_cores(st->BootServices),
         .cpu = cpu,
         .keys = "Backspace erases; leaving powers off",
         .settings = settings_default(),

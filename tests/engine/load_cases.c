@@ -1,38 +1,66 @@
-/* Loads each model of a list, in memory of exactly its size, and runs those that load for one token.
- * stdin: for each, u64 length and the bytes. stdout: for each, a line "code text". */
-#include "engine/model.h"
+/* Loads each model of a list, in memory of exactly its size, and runs those that load for a few tokens.
+ * stdin: for each, u64 length of the model and of its tokenizer (0: none), and the bytes of both. stdout: for each,
+ * a line "code text". */
+#include "engine/generate.h"
 #include "kernels/kernels.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 static struct model model;
 
+static void *take(void *ctx, size_t bytes) {
+    (void)ctx;
+    return calloc(1, bytes);
+}
+
+static void give(void *ctx, void *memory, size_t bytes) {
+    (void)ctx, (void)bytes;
+    free(memory);
+}
+
+static const struct platform platform = {.alloc = take, .release = give};
+
+/* The last token of the vocabulary in a batch with the first, and once more at the end of the context. */
 static void run(void) {
-    const struct gpt2_config *c = &model.gpt2.config;
-    size_t kv = gpt2_kv_bytes(c), acts = gpt2_act_bytes(c);
-    struct gpt2_state state;
-    if (kv > 1 << 26 || acts > 1 << 26) return;
-    void *kv_memory = aligned_alloc(64, kv), *act_memory = aligned_alloc(64, acts);
-    if (kv_memory && act_memory) {
-        gpt2_state_init(&state, c, kv_memory, act_memory);
-        gpt2_forward(&model.gpt2, &state, &kernels_scalar, c->vocab - 1, 0, 1);
-        gpt2_forward(&model.gpt2, &state, &kernels_scalar, 0, c->context - 1, 0);
+    const struct session_setup setup = {.model = &model, .kernels = &kernels_scalar, .cores = &cores_one, .batch = 2};
+    struct arena_plan plan;
+    struct arenas arenas = {.kv = {0}};
+    struct session session;
+    struct error error;
+    uint32_t last = model.shape.context - 1, tokens[] = {model.shape.vocab - 1, 0};
+    if (session_plan(&plan, &setup, 0, &error) != OK || plan.kv > 1 << 26 || plan.acts > 1 << 26) return;
+    if (arenas_open(&arenas, &plan, &platform, &error) == OK && session_open(&session, &setup, &arenas, &error) == OK) {
+        model_run(&model, &session.state, tokens, session.state.batch, 0);
+        model_logits(&model, &session.state, session.state.batch - 1);
+        model_run(&model, &session.state, tokens, 1, last);
+        if (model.architecture == MODEL_LLAMA) model_run(&model, &session.state, tokens, 1, last + 1);
     }
-    free(kv_memory);
-    free(act_memory);
+    free(arenas.kv.base);
+    free(arenas.acts.base);
+    free(arenas.scratch.base);
+}
+
+static unsigned char *read_bytes(uint64_t size) {
+    unsigned char *bytes = size > 0 ? malloc(size) : NULL;
+    if (size > 0 && (!bytes || fread(bytes, 1, size, stdin) != size)) exit(1);
+    return bytes;
 }
 
 int main(void) {
-    uint64_t size;
-    while (fread(&size, sizeof size, 1, stdin) == 1) {
+    uint64_t size[2];
+    while (fread(size, sizeof size, 1, stdin) == 1) {
         struct error error = {.code = OK, .text = ""};
-        unsigned char *bytes = malloc(size);
-        if ((!bytes && size > 0) || fread(bytes, 1, size, stdin) != size) return 1;
-        enum status status = model_load(&model, bytes, size, &error);
-        if (status == OK) run();
+        unsigned char *bytes = read_bytes(size[0]), *tokenizer = read_bytes(size[1]);
+        struct model_files files = {.bytes = bytes, .size = size[0], .tokenizer = tokenizer, .tokenizer_size = size[1]};
+        enum status status = model_load(&model, &files, &platform, &error);
+        if (status == OK) {
+            run();
+            model_close(&model, &platform);
+        }
         if (status != error.code) return 1; /* the text belongs to the status */
         printf("%d %s\n", (int)status, error.text);
         free(bytes);
+        free(tokenizer);
     }
     return 0;
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -103,6 +103,15 @@ def value(kind: int, what: Any, item: int) -> bytes:
                               U64: "Q", I64: "q", F64: "d"}[kind], what)
 
 
+@dataclass(frozen=True)
+class Typed:
+    """A tensor that is not F32: ggml's number for its type, its shape, and its bytes as they lie in a file."""
+
+    type: int
+    shape: tuple[int, ...]
+    data: bytes
+
+
 class Writer:
     """A GGUF file; `marks` names where each field starts: (offset, size, name)."""
 
@@ -115,7 +124,7 @@ class Writer:
         self.data += data
 
 
-def write(keys: Sequence[Key], tensors: dict[str, Array], version: int = 3, alignment: int = 32,
+def write(keys: Sequence[Key], tensors: Mapping[str, Array | Typed], version: int = 3, alignment: int = 32,
           offsets: dict[str, int] | None = None) -> Writer:
     """The file; `offsets` puts tensors elsewhere than one after the other."""
     w = Writer()
@@ -138,12 +147,12 @@ def write(keys: Sequence[Key], tensors: dict[str, Array], version: int = 3, alig
         body += bytes(-len(body) % alignment)
         w.put(f"{name} length", struct.pack("<Q", len(name)))
         w.put(f"{name} name", name.encode())
-        w.put(f"{name} dims", struct.pack("<I", tensor.ndim))
+        w.put(f"{name} dims", struct.pack("<I", len(tensor.shape)))
         for size in reversed(tensor.shape):
             w.put(f"{name} size", struct.pack("<Q", size))
-        w.put(f"{name} type", struct.pack("<I", 0))
+        w.put(f"{name} type", struct.pack("<I", tensor.type if isinstance(tensor, Typed) else 0))
         w.put(f"{name} offset", struct.pack("<Q", (offsets or {}).get(name, len(body))))
-        body += tensor.tobytes()
+        body += tensor.data if isinstance(tensor, Typed) else tensor.tobytes()
     w.put("padding", bytes(-len(w.data) % alignment))
     w.put("data", bytes(body))
     return w

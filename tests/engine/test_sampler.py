@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,47 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine import llama2c
-
-FLOATS = ctypes.POINTER(ctypes.c_float)
-
-
-class Sampler(ctypes.Structure):
-    _fields_ = [("temp", ctypes.c_float), ("top_p", ctypes.c_float), ("top_k", ctypes.c_uint64),
-                ("rng", ctypes.c_uint64), ("vocab", ctypes.c_uint32), ("probs", ctypes.c_void_p),
-                ("candidates", ctypes.c_void_p)]
-
-
-class Kernels(ctypes.Structure):
-    _fields_ = [("name", ctypes.c_char_p), *((name, ctypes.c_void_p) for name in ("matvec", "mix", "add", "scale")),
-                ("softmax", ctypes.CFUNCTYPE(None, FLOATS, ctypes.c_size_t))]
-
-
-class Under:
-    """The engine's sampler with memory of its own."""
-
-    def __init__(self, engine: ctypes.CDLL, vocab: int, **settings: Any) -> None:
-        self.engine, self.kernels = engine, Kernels.in_dll(engine, "kernels_scalar")
-        self.probs, self.candidates = (ctypes.c_float * vocab)(), (ctypes.c_uint64 * vocab)()
-        self.state = Sampler(vocab=vocab, probs=ctypes.addressof(self.probs),
-                             candidates=ctypes.addressof(self.candidates), **settings)
-        engine.sampler_pick.restype = ctypes.c_uint32
-
-    def pick(self, logits: llama2c.Array) -> int:
-        values = (ctypes.c_float * len(logits))(*logits.tolist())
-        token = int(self.engine.sampler_pick(ctypes.byref(self.state), ctypes.byref(self.kernels), values))
-        assert list(values) == logits.tolist()  # left as they were
-        return token
-
-    def softmax(self, logits: llama2c.Array) -> llama2c.Array:
-        """The engine's own, so that what follows is compared bit for bit."""
-        values = (ctypes.c_float * len(logits))(*logits.tolist())
-        self.kernels.softmax(values, len(logits))
-        return np.array(values, np.float32)
-
-
-def some_logits(vocab: int, seed: int, steps: int = 8) -> llama2c.Array:
-    """With many equal ones, so that the order among them matters."""
-    return (np.random.default_rng(seed).integers(-3 * steps, 3 * steps, vocab) / steps).astype(np.float32)
+from tests.engine.sampling import Under, some_logits
 
 
 def test_random_numbers(engine: ctypes.CDLL) -> None:

@@ -41,7 +41,7 @@ def reply(run: Run, model: Path, prompt: str, *words: str) -> bytes:
 def test_banner(talk: Talk) -> None:
     lines = talk(b"")[0].decode().splitlines()
     assert [line.split(" ")[0] for line in lines] == ["[cpu]", "[model]", "[memory]", "[keys]"]
-    assert re.fullmatch(r"\[cpu\] vendor=\w+ features=sse2[\w,]* kernel=(scalar|sse2|avx2|avx512)", lines[0])
+    assert re.fullmatch(r"\[cpu\] vendor=\w+ features=sse2[\w,]* kernel=(scalar|sse2|avx2|avx512|avx512vnni)", lines[0])
     params = sum(tensor.size for tensor in TENSORS.values())
     assert lines[1].startswith(f"[model] name=tiny params={params} context=16 tokenizer=bytes ")
     kv = 2 * SHAPE.layers * SHAPE.context * SHAPE.width * 4

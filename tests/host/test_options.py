@@ -21,8 +21,12 @@ from tests.host.conftest import SHAPE, TENSORS, Run
     (("M", "--top-k", "1.5"), "top_k must be a whole number from 0 to 1000000, not 1.5"),
     (("M", "-n", "3", "--tokens", "3"), "-n and --tokens exclude each other"),
     (("M", "--bench", "--chat"), "--bench and --chat exclude each other"),
-    (("M", "-z", "tok512.bin"), "no use for a tokenizer file: tok512.bin"),
-    (("M", "-j", "2"), "this engine has one thread, not: 2"),
+    (("M", "--batch", "0"), "--batch must be a whole number from 1 to 32, not: 0"),
+    (("M", "--batch", "33"), "--batch must be a whole number from 1 to 32, not: 33"),
+    (("M", "-j", "0"), "-j must be a whole number from 1 to 64, not: 0"),
+    (("M", "-j", "65"), "-j must be a whole number from 1 to 64, not: 65"),
+    (("M", "-j", "two"), "-j must be a whole number from 1 to 64, not: two"),
+    (("M", "-j", "18446744073709551617"), "-j must be a whole number from 1 to 64, not: 18446744073709551617"),
     (("M", "--bensh"), "no such option: --bensh"),
     (("M", "N"), "a second model: N"),
 ])
@@ -46,13 +50,20 @@ def test_out_of_range_as_llama2c_has_it(run: Run, tiny: Path) -> None:
 
     assert text("-t", "-1") == text("-t", "0")
     assert text("-p", "7") == text("-p", "-1") == text("-p", "0.9") == text()
-    assert text("-t", "1") == text("-j", "1") != text("-t", "0")
+    assert text("-t", "1") != text("-t", "0")
+
+
+def test_any_number_of_threads_writes_the_same_text(run: Run, tiny: Path) -> None:
+    texts = {run(tiny, "-i", "Once", "-s", "3", "--tokens", "30", *words).stdout
+             for words in ((), ("-j", "1"), ("-j", "2"), ("-j", "3"), ("-j", "64"))}
+    assert len(texts) == 1
 
 
 @pytest.mark.parametrize(("content", "error"), [
     (None, "No such file or directory: "),
     (b"", "an empty file: "),
-    (b"not a model at all", "not a GGUF file"),
+    (b"not a model at all", "neither a GGUF nor a llama2.c file: too short"),
+    (b"not a model at all, but longer", "no GGUF file, and no llama2.c file: its width would be 544501614"),
     (b"GGUF\3\0\0\0", "the file ends inside its header"),
 ])
 def test_no_model(run: Run, tmp_path: Path, content: bytes | None, error: str) -> None:
@@ -62,6 +73,12 @@ def test_no_model(run: Run, tmp_path: Path, content: bytes | None, error: str) -
     lines = run(path, status=1).stderr.decode().splitlines()
     assert lines[0].startswith(f"ingot: {error}")
     assert lines[1].startswith("hint: ")
+
+
+def test_a_tokenizer_that_is_not_needed(run: Run, tiny: Path) -> None:
+    done = run(tiny, "-z", tiny, status=1)
+    assert done.stderr.startswith(b"ingot: a GGUF file holds its tokenizer; no other is used\nhint: ")
+    assert run(tiny, "-z", "none.bin", status=1).stderr.startswith(b"ingot: No such file or directory: none.bin\n")
 
 
 def test_a_directory_is_no_model(run: Run, tmp_path: Path) -> None:
@@ -81,7 +98,7 @@ def test_logits_that_cannot_be_written(run: Run, tiny: Path, tmp_path: Path) -> 
 
 
 def test_bench(run: Run, tiny: Path) -> None:
-    done = run(tiny, "--bench", "--kernel", "scalar")
+    done = run(tiny, "--bench", "--kernel", "scalar", "-j", "1")
     result = json.loads(done.stdout)
     assert done.stdout.count(b"\n") == 1
     assert list(result) == ["model", "kernel", "threads", "prefill_tok_s", "decode_tok_s", "bytes_per_token"]

@@ -12,7 +12,7 @@ import pytest
 from tests.engine import llama2c, models
 from tests.host.conftest import SHAPE, TENSORS, Run
 
-KERNELS = ("scalar", "sse2", "avx2", "avx512")
+KERNELS = ("scalar", "sse2", "avx2", "avx512", "avx512vnni")
 
 
 def with_logits(run: Run, model: Path, folder: Path, *words: str) -> tuple[bytes, llama2c.Array]:

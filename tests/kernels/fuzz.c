@@ -136,6 +136,121 @@ static int check_inference(const struct kernels *k, const struct kernels *s, enu
     return bad || differs("gelu", n, want, got, n);
 }
 
+static uint8_t *bytes(int number, size_t n) { return (uint8_t *)array(number, (n + 3) / 4) + (4 - n % 4) % 4; }
+
+static int check_llama(const struct kernels *k, const struct kernels *s, enum mood mood) {
+    size_t n = size_of(), d = below(12), m = below(7), ldo = d + below(3);
+    float *x = random_array(0, n, mood), *y = random_array(1, n, mood);
+    float *want = array(3, n), *got = array(4, n);
+    s->rmsnorm(want, x, y, n, 1e-5f);
+    k->rmsnorm(got, x, y, n, 1e-5f);
+    int bad = differs("rmsnorm", n, want, got, n);
+    memcpy(got, x, n * sizeof *x);
+    k->rmsnorm(got, got, y, n, 1e-5f);
+    bad = bad || differs("rmsnorm in place", n, want, got, n);
+    memcpy(want, x, n * sizeof *x);
+    memcpy(got, x, n * sizeof *x);
+    s->swiglu(want, y, n);
+    k->swiglu(got, y, n);
+    bad = bad || differs("swiglu", n, want, got, n);
+
+    size_t even = n - n % 2;
+    float *cosine = random_array(1, even / 2, USUAL), *sine = random_array(2, even / 2, USUAL);
+    x = random_array(0, even, mood);
+    want = copy(3, x, even);
+    got = copy(4, x, even);
+    s->rope(want, cosine, sine, even);
+    k->rope(got, cosine, sine, even);
+    bad = bad || differs("rope", even, want, got, even);
+
+    size_t area = m && d ? (m - 1) * ldo + d : 0;
+    x = random_array(0, m * n, mood);
+    float *w = random_array(1, d * n, mood), *alone = array(7, d);
+    uint16_t *half = (uint16_t *)(void *)bytes(2, 2 * d * n);
+    for (size_t i = 0; i < d * n; i++)
+        half[i] = (uint16_t)draw();
+    want = random_array(3, area, USUAL);
+    got = copy(4, want, area);
+    s->matmul_f32(want, ldo, w, x, d, n, m);
+    k->matmul_f32(got, ldo, w, x, d, n, m);
+    bad = bad || differs("matmul_f32", n, want, got, area);
+    for (size_t r = 0; r < m; r++) {
+        k->matmul_f32(alone, d, w, x + r * n, d, n, 1);
+        bad = bad || differs("matmul_f32, one row", n, want + r * ldo, alone, d);
+    }
+    s->matmul_f16(want, ldo, half, x, d, n, m);
+    k->matmul_f16(got, ldo, half, x, d, n, m);
+    bad = bad || differs("matmul_f16", n, want, got, area);
+    for (size_t r = 0; r < m; r++) {
+        k->matmul_f16(alone, d, half, x + r * n, d, n, 1);
+        bad = bad || differs("matmul_f16, one row", n, want + r * ldo, alone, d);
+    }
+    return bad;
+}
+
+/* Weights that a hostile file may hold: any byte, or -128 alone; scales of all kinds */
+static void random_blocks(uint8_t *w, size_t blocks, size_t size) {
+    int extreme = below(4) == 0, any_scale = below(4) == 0;
+    for (size_t b = 0; b < blocks; b++, w += size) {
+        for (size_t i = 0; i < size; i++)
+            w[i] = extreme ? 0x80 : (uint8_t)draw();
+        if (!any_scale && (w[1] & 0x7c) == 0x7c)
+            w[1] ^= 0x40;
+    }
+}
+
+static int check_quant(const struct kernels *k, const struct kernels *s, enum mood mood) {
+    size_t per = 1 + below(4), blocks = per * below(12), n = 32 * blocks, d = below(70), m = below(6), ldo = d + below(3);
+    if (d * n > 1 << 16)
+        d = (1 << 16) / n;
+    float *x = random_array(0, m * n, mood);
+    for (size_t b = 0; b < m * blocks; b++) /* blocks of zeros, and what is not finite */
+        if (below(16) == 0)
+            memset(x + 32 * b, 0, 32 * sizeof *x);
+        else if (below(64) == 0)
+            x[32 * b + below(32)] = of_bits(0x7f800000u | draw());
+    int8_t *q = (int8_t *)bytes(1, m * n), *other = (int8_t *)bytes(2, m * n);
+    float *dx = array(3, m * blocks), *other_dx = array(4, m * blocks);
+    for (size_t r = 0; r < m; r++) {
+        s->quantize(q + r * n, dx + r * blocks, x + r * n, n);
+        k->quantize(other + r * n, other_dx + r * blocks, x + r * n, n);
+    }
+    int bad = differs("quantize", n, dx, other_dx, m * blocks);
+    for (size_t i = 0; !bad && i < m * n; i++)
+        if (q[i] != other[i] || q[i] == -128) {
+            printf("quantize: element %zu of %zu is %d, scalar gives %d\n", i, n, other[i], q[i]);
+            return 1;
+        }
+    if (below(4) == 0)
+        memset(q, draw() & 1 ? 127 : -127, m * n);
+    struct q8_rows rows = {q, dx};
+    static const char *const names[] = {"matmul_q8_0", "matmul_q4_0", "matmul_q8_g"};
+    static const size_t sizes[] = {sizeof(struct q8_0), sizeof(struct q4_0), QUANT_BLOCK};
+    float *scale = random_array(6, d * (blocks / per), mood), *alone = array(9, d);
+    size_t area = m && d ? (m - 1) * ldo + d : 0, group = 32 * per;
+    for (int f = 0; f < 3; f++) {
+        uint8_t *w = bytes(5, d * blocks * sizes[f]);
+        float *want = random_array(7, area, USUAL), *got = copy(8, want, area);
+        random_blocks(w, d * blocks, sizes[f]);
+        for (int i = 0; i < 2; i++) {
+            const struct kernels *t = i ? k : s;
+            float *out = i ? got : want;
+            if (f == 0) t->matmul_q8_0(out, ldo, (void *)w, &rows, d, n, m);
+            if (f == 1) t->matmul_q4_0(out, ldo, (void *)w, &rows, d, n, m);
+            if (f == 2) t->matmul_q8_g(out, ldo, (void *)w, scale, group, &rows, d, n, m);
+        }
+        bad = bad || differs(names[f], n, want, got, area);
+        for (size_t r = 0; r < m; r++) {
+            struct q8_rows one = {q + r * n, dx + r * blocks};
+            if (f == 0) k->matmul_q8_0(alone, d, (void *)w, &one, d, n, 1);
+            if (f == 1) k->matmul_q4_0(alone, d, (void *)w, &one, d, n, 1);
+            if (f == 2) k->matmul_q8_g(alone, d, (void *)w, scale, group, &one, d, n, 1);
+            bad = bad || differs(names[f], n, want + r * ldo, alone, d);
+        }
+    }
+    return bad;
+}
+
 static int check_gemm(const struct kernels *k, const struct kernels *s, enum mood mood) {
     size_t m = below(24), n = below(2) ? below(70) : 16 * below(9), depth = below(40);
     size_t ldc = n + below(4), ldb = n + below(4), turned = below(2);
@@ -183,7 +298,10 @@ int main(int argc, char **argv) {
     static const struct {
         const struct kernels *table;
         uint32_t needs;
-    } tables[] = {{&kernels_sse2, CPU_SSE2}, {&kernels_avx2, CPU_AVX2}, {&kernels_avx512, CPU_AVX512}};
+    } tables[] = {{&kernels_sse2, CPU_SSE2},
+                {&kernels_avx2, CPU_AVX2 | CPU_F16C},
+                {&kernels_avx512, CPU_AVX512 | CPU_F16C},
+                {&kernels_avx512vnni, CPU_AVX512VNNI | CPU_F16C}};
     if (argc != 4)
         return 2;
     struct cpu_leaves leaves = cpu_detect();
@@ -196,7 +314,8 @@ int main(int argc, char **argv) {
         for (long round = 0; round < strtol(argv[3], NULL, 10); round++) {
             enum mood mood = (enum mood)(round % MOODS);
             const struct kernels *k = tables[i].table, *s = &kernels_scalar;
-            if (check_inference(k, s, mood) || check_gemm(k, s, mood) || check_training(k, s, mood)) {
+            if (check_inference(k, s, mood) || check_llama(k, s, mood) || check_quant(k, s, mood)
+                || check_gemm(k, s, mood) || check_training(k, s, mood)) {
                 printf("%s, seed %s, round %ld, mood %d\n", argv[1], argv[2], round, (int)mood);
                 return 1;
             }

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 
 import pytest
 
-SSE2, AVX, AVX2, FMA, F16C, AVX512, SHA = (1 << i for i in range(7))
+from tests.kernels.table import FUNCTIONS, Kernels
+
+SSE2, AVX, AVX2, FMA, F16C, AVX512, SHA, VNNI = (1 << i for i in range(8))
 EDX_SSE2 = 1 << 26
 ECX_FMA, ECX_XSAVE, ECX_OSXSAVE, ECX_AVX, ECX_F16C = 1 << 12, 1 << 26, 1 << 27, 1 << 28, 1 << 29
 EBX_AVX2, EBX_F, EBX_DQ, EBX_BW, EBX_VL = 1 << 5, 1 << 16, 1 << 17, 1 << 30, 1 << 31
 ECX_SSSE3, ECX_SSE41, EBX_SHA = 1 << 9, 1 << 19, 1 << 29
+ECX7_VNNI = 1 << 11
 EBX_AVX512 = EBX_F | EBX_DQ | EBX_BW | EBX_VL
 XCR0_SSE, XCR0_AVX, XCR0_AVX512 = 0x3, 0x7, 0xE7
 
 
 class Leaves(ctypes.Structure):
     _fields_ = [("vendor", ctypes.c_char * 13), ("leaf1_ecx", ctypes.c_uint32), ("leaf1_edx", ctypes.c_uint32),
-                ("leaf7_ebx", ctypes.c_uint32), ("leaf13_eax", ctypes.c_uint32), ("xcr0", ctypes.c_uint64)]
+                ("leaf7_ebx", ctypes.c_uint32), ("leaf7_ecx", ctypes.c_uint32), ("leaf13_eax", ctypes.c_uint32),
+                ("xcr0", ctypes.c_uint64)]
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Cpu:
     features: int
     best_xcr0: int
     supports: int = XCR0_AVX512
+    ecx7: int = 0
 
 
 FULL_ECX = ECX_FMA | ECX_XSAVE | ECX_OSXSAVE | ECX_AVX | ECX_F16C
@@ -36,6 +41,9 @@ OFF_ECX = FULL_ECX & ~ECX_OSXSAVE
 WITH_AVX2 = SSE2 | AVX | AVX2 | FMA | F16C
 CPUS = {
     "a server with everything": Cpu(FULL_ECX, EBX_AVX2 | EBX_AVX512, 0xE7, WITH_AVX2 | AVX512, 0xE7),
+    "a server with VNNI": Cpu(FULL_ECX, EBX_AVX2 | EBX_AVX512, 0xE7, WITH_AVX2 | AVX512 | VNNI, 0xE7, ecx7=ECX7_VNNI),
+    "VNNI, its registers off": Cpu(FULL_ECX, EBX_AVX2 | EBX_AVX512, XCR0_AVX, WITH_AVX2, 0xE7, ecx7=ECX7_VNNI),
+    "VNNI without VL": Cpu(FULL_ECX, EBX_AVX2 | EBX_AVX512 & ~EBX_VL, 0xE7, WITH_AVX2, 0xE7, ecx7=ECX7_VNNI),
     "AVX-512 that XCR0 leaves off": Cpu(FULL_ECX, EBX_AVX2 | EBX_AVX512, XCR0_AVX, WITH_AVX2, 0xE7),
     "AVX-512 with half of its state": Cpu(FULL_ECX, EBX_AVX2 | EBX_AVX512, 0x67, WITH_AVX2, 0xE7),
     "AVX-512 F alone": Cpu(FULL_ECX, EBX_AVX2 | EBX_F, 0xE7, WITH_AVX2, 0xE7),
@@ -58,7 +66,7 @@ CPUS = {
 
 
 def leaves(cpu: Cpu) -> Leaves:
-    return Leaves(b"MadeUpCPUxyz", cpu.ecx, EDX_SSE2, cpu.ebx, cpu.supports, cpu.xcr0)
+    return Leaves(b"MadeUpCPUxyz", cpu.ecx, EDX_SSE2, cpu.ebx, cpu.ecx7, cpu.supports, cpu.xcr0)
 
 
 @pytest.mark.parametrize("name", CPUS)
@@ -84,6 +92,7 @@ def text_of(library: ctypes.CDLL, features: int, room: int = 64) -> bytes:
 def test_text(library: ctypes.CDLL) -> None:
     assert text_of(library, WITH_AVX2 | AVX512) == b"sse2,avx,avx2,fma,f16c,avx512"
     assert text_of(library, SSE2 | SHA) == b"sse2,sha"
+    assert text_of(library, AVX512 | VNNI) == b"avx512,avx512vnni"
     assert text_of(library, 0) == b""
     assert text_of(library, SSE2 | AVX, 7) == b"sse2,a"
 
@@ -100,24 +109,24 @@ def test_this_machine_agrees_with_linux(library: ctypes.CDLL) -> None:
     assert bool(features & AVX2) == ("avx2" in flags)
     assert bool(features & SHA) == ("sha_ni" in flags)
     assert bool(features & AVX512) == ({"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags)
+    assert bool(features & VNNI) == ({"avx512f", "avx512vl", "avx512_vnni"} <= flags)
 
 
 # -- choosing a table --
 
+NEEDS = {"scalar": 0, "sse2": SSE2, "avx2": AVX2 | F16C, "avx512": AVX512 | F16C, "avx512vnni": VNNI | F16C}
+
 CLOCK = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p)
-
-
-class Kernels(ctypes.Structure):
-    _fields_ = [("name", ctypes.c_char_p)]
 
 
 class Trial(ctypes.Structure):
     _fields_ = [("table", ctypes.POINTER(Kernels)), ("usable", ctypes.c_bool), ("correct", ctypes.c_bool),
-                ("rounds_s", ctypes.c_uint32)]
+                ("float_rounds_s", ctypes.c_uint32), ("int8_rounds_s", ctypes.c_uint32)]
 
 
 class Selection(ctypes.Structure):
-    _fields_ = [("chosen", ctypes.POINTER(Kernels)), ("trial", Trial * 4)]
+    _fields_ = [("chosen", ctypes.POINTER(Kernels)), ("mixed", Kernels), ("mixed_name", ctypes.c_char * 24),
+                ("trial", Trial * 5)]
 
 
 class Error(ctypes.Structure):
@@ -150,9 +159,9 @@ def select(library: ctypes.CDLL, wanted: str, features: int, step: int = 700) ->
 def test_auto_takes_a_correct_table_that_the_cpu_has(library: ctypes.CDLL) -> None:
     code, out, _ = select(library, "auto", SSE2)
     assert code == 0
-    assert [t.usable for t in out.trial] == [True, True, False, False]
-    assert [t.correct for t in out.trial] == [True, True, False, False]
-    assert out.chosen.contents.name in (b"scalar", b"sse2")
+    assert [t.usable for t in out.trial] == [True, True, False, False, False]
+    assert [t.correct for t in out.trial] == [True, True, False, False, False]
+    assert set(out.chosen.contents.name.split(b"+")) <= {b"scalar", b"sse2"}
     code, out, _ = select(library, "auto", 0)
     assert out.chosen.contents.name == b"scalar"
 
@@ -169,7 +178,7 @@ def test_auto_takes_the_fastest(library: ctypes.CDLL) -> None:
     keep = CLOCK(slower)
     assert library.kernels_select(ctypes.byref(out), b"auto", this_cpu(library), keep, None, ctypes.byref(error)) == 0
     assert out.chosen.contents.name == b"scalar"
-    assert out.trial[0].rounds_s > out.trial[1].rounds_s
+    assert out.trial[0].float_rounds_s > out.trial[1].float_rounds_s
 
 
 def test_auto_on_a_clock_that_stands_still_takes_the_widest(library: ctypes.CDLL) -> None:
@@ -177,11 +186,48 @@ def test_auto_on_a_clock_that_stands_still_takes_the_widest(library: ctypes.CDLL
     assert code == 0 and out.chosen.contents.name == b"sse2"
 
 
-@pytest.mark.parametrize("name", ["scalar", "sse2", "avx2", "avx512"])
+def test_kinds_are_chosen_apart(library: ctypes.CDLL) -> None:
+    """On a clock that says so, sse2 is the faster one for floats and scalar for int8: a mixture wins."""
+    out, error = Selection(), Error()
+    looks = [0, 0]
+
+    def uneven(ctx: int | None) -> int:
+        """Two looks a trial, whose turns are: scalar floats, scalar int8, sse2 floats, sse2 int8."""
+        slow = looks[0] // 2 % 4 in (0, 3)
+        looks[1] += (5000 if slow else 500) if looks[0] % 2 else 1
+        looks[0] += 1
+        return looks[1]
+
+    keep = CLOCK(uneven)
+    assert library.kernels_select(ctypes.byref(out), b"auto", SSE2, keep, None, ctypes.byref(error)) == 0
+    mixed = out.chosen.contents
+    assert mixed.name == b"sse2+scalar"
+    scalar, sse2 = (Kernels.in_dll(library, f"kernels_{name}") for name in ("scalar", "sse2"))
+    for name in FUNCTIONS:
+        wanted = scalar if name in ("matmul_q8_0", "matmul_q4_0", "matmul_q8_g") else sse2
+        assert getattr(mixed, name) == getattr(wanted, name), name
+
+
+def test_two_tables_of_one_speed_are_not_mixed(library: ctypes.CDLL) -> None:
+    """Every trial takes as long as the others, but for one microsecond."""
+    out, error = Selection(), Error()
+    looks = [0, 0]
+
+    def alike(ctx: int | None) -> int:
+        looks[1] += 500 + looks[0] % 3
+        looks[0] += 1
+        return looks[1]
+
+    keep = CLOCK(alike)
+    assert library.kernels_select(ctypes.byref(out), b"auto", this_cpu(library), keep, None, ctypes.byref(error)) == 0
+    widest = [t.table.contents.name for t in out.trial if t.correct][-1]
+    assert out.chosen.contents.name == widest
+
+
+@pytest.mark.parametrize("name", list(NEEDS))
 def test_a_named_table(library: ctypes.CDLL, name: str) -> None:
-    needs = {"scalar": 0, "sse2": SSE2, "avx2": AVX2, "avx512": AVX512}[name]
     features = this_cpu(library)
-    if features & needs != needs:
+    if features & NEEDS[name] != NEEDS[name]:
         pytest.skip(f"this CPU lacks {name}")
     code, out, _ = select(library, name, features)
     assert code == 0 and out.chosen.contents.name == name.encode()
@@ -192,7 +238,8 @@ def test_a_named_table(library: ctypes.CDLL, name: str) -> None:
 def test_unknown_names(library: ctypes.CDLL, name: str) -> None:
     code, _, error = select(library, name, this_cpu(library))
     assert code == error.code == 5  # E_RANGE
-    assert error.text.decode() == f"no kernel is called {name}; there are auto, scalar, sse2, avx2 and avx512"
+    known = "auto, scalar, sse2, avx2, avx512 and avx512vnni"
+    assert error.text.decode() == f"no kernel is called {name}; there are {known}"
 
 
 def test_a_named_table_that_this_cpu_lacks(library: ctypes.CDLL) -> None:

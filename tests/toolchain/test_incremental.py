@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -54,3 +55,16 @@ def test_a_header_reaches_only_its_readers(smoke: Project) -> None:
         file.write("/* nothing new */\n")
     done = built(smoke.doit("image=smoke"))
     assert done and all(stage.startswith("compile:train/") for stage in done)
+
+
+def test_a_result_from_elsewhere_with_the_same_files(smoke: Project, tmp_path: Path) -> None:
+    """Another checkout on the same store has built the new keys; some of their files are those that lie here."""
+    before = set(smoke.manifest())
+    elsewhere = Project(tmp_path / "elsewhere", smoke.cache)
+    shutil.copytree(smoke.folder, elsewhere.folder, symlinks=True)
+    for one in (elsewhere, smoke):
+        one.edit("efi_src/engine/text.h", "/* Strings and numbers without libc", "/* Strings, and numbers, without libc")
+    elsewhere.doit("image=smoke")
+    smoke.edit("efi_src/uefi/clock.c", "{", "{ __asm__ volatile(\"nop\");")
+    assert "link" in built(smoke.doit("image=smoke"))
+    assert set(smoke.manifest()) == before

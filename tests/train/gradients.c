@@ -114,7 +114,7 @@ static double loss(void) {
 
 int main(void) {
     _Static_assert(sizeof(float) == sizeof(double), "compile with -Dfloat=double");
-    struct gpt2_config config = {.vocab = 13, .context = 40, .layers = 2, .heads = 2, .width = 10, .hidden = 40,
+    struct shape config = {.vocab = 13, .context = 40, .layers = 2, .heads = 2, .width = 10, .hidden = 40,
                                  .eps = 1e-5};
     static uint16_t ids[SEQUENCES][TOKENS + 1];
     if (!params_plan(&params, &config) || !work_alloc(&work, &params, SEQUENCES))
@@ -146,7 +146,7 @@ int main(void) {
     }
     int bad = 0;
     for (size_t i = 0; i < params.count; i++) {
-        const struct tensor *t = &params.tensor[i];
+        const struct parameter *t = &params.tensor[i];
         size_t n = t->rows * t->cols, step = n / 40 + 1;
         double worst = 0, largest = 0;
         for (size_t j = 0; j < n; j += step) {

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.cbuild import SOURCES, build
+from tests.kernels.table import FUNCTIONS
 from tests.train.conftest import TEXT, Run
 from tests.train.reference import LAYER, batch, read_weights, shapes, split
 
@@ -31,8 +32,7 @@ def test_whole_model_in_double(tmp_path_factory: pytest.TempPathFactory) -> None
 
 # -- each kernel of the backward pass, in the scalar table (the others give the same bits) --
 
-OPS = ("name", "matvec", "mix", "add", "scale", "softmax", "layernorm", "gelu", "gemm", "gelu_backward",
-       "softmax_backward", "layernorm_backward", "adamw")
+OPS = ("name", *FUNCTIONS)
 
 
 class Table(ctypes.Structure):

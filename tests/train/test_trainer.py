@@ -152,7 +152,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"threads": "0"}, "--threads"),
     ({"threads": "100000"}, "--threads"),
     ({"checkpoint-every": "0"}, "--checkpoint-every"),
-    ({"kernel": "a"}, "no kernel is called a; there are auto, scalar, sse2, avx2 and avx512"),
+    ({"kernel": "a"}, "no kernel is called a; there are auto, scalar, sse2, avx2, avx512 and avx512vnni"),
     ({"kernel": "AVX2"}, "no kernel is called AVX2"),
     ({"out": ""}, "--out is empty"),
     ({"colour": "red"}, "no option is called '--colour'"),

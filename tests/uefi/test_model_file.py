@@ -86,7 +86,7 @@ def test_what_is_said_and_the_text(tmp_path: Path, file_disk: Path, tiny_model: 
     try:
         banner = machine.until(PROMPT).decode(errors="replace")
         lines = banner[banner.index("[boot] "):].split("\r\n")
-        assert [line.split()[0] for line in lines[:4]] == ["[boot]", "[load]", "[tpm]", "[cpu]"]
+        assert [line.split()[0] for line in lines[:5]] == ["[boot]", "[load]", "[tpm]", "[cores]", "[cpu]"]
         mib = f"{len(tiny_model) / (1 << 20):.1f}"
         assert re.fullmatch(rf"\[load\] model\.gguf {mib} MiB in \d+\.\d\d s, \d+\.\d MB/s, sha256 checked \(scalar\)",
                             lines[1])
