@@ -2,42 +2,30 @@
 
     dataset -> tokenize -> train -> export -> compile -> link -> image
 
+With model=FILE it starts from that file: nothing is trained, and no recipe is read.
 `./doit list --all` names every stage, `./doit plan` says what would run and why.
 """
+
+from pathlib import Path
 
 from toolchain import DOIT_CONFIG as PLUGIN
 from toolchain import Download, session, stage, tasks
 from toolchain.cc import EFI, ENGINE, LINUX, objects, outputs, program, same, sources
 from toolchain.commands.ingot import VARIABLES
 from toolchain.locks import after_build
-from toolchain.recipe import read
-from toolchain.stage import Ref
+from toolchain.own_model import own_model
+from toolchain.recipe import Recipe, read
+from toolchain.stage import Ref, Stage
 
 build = session()
 build.known.update(VARIABLES)
 
-NAME = build.get("image", "tales")
-recipe = read(build.root, NAME)
-data, model, train = recipe.dataset, recipe.model, recipe.train
-HERE = f"build/{NAME}"
+own = own_model(build)
+recipe = None if own else read(build.root, build.get("image", "tales"))
+IMAGE = own.image if own else build.get("image", "tales")
+NAME = Path(IMAGE).name
+HERE = f"build/{IMAGE}"
 PYTHON = ("model/__init__.py", "model/program.py")  # what every program of model/ imports
-
-# -- the corpus ----------------------------------------------------------------------------------
-
-if data.sha256 is not None:
-    corpus = stage("dataset", folder=HERE, outputs=["corpus.txt"], doc=f"downloads {data.file}",
-                   download=Download(str(data.file), data.urls, data.sha256, data.size))
-else:
-    corpus = stage("dataset", folder=HERE, outputs=["corpus.txt"], doc="writes the stories to learn from",
-                   inputs=sources(*PYTHON, "model/datasets/**/*.py"), tools=["python3"],
-                   argv=["python3", "-m", f"model.datasets.{data.generator}", "--seed", str(data.seed),
-                         "--bytes", str(data.bytes), "--out", "corpus.txt"])
-
-tokens = stage("tokenize", folder=HERE, outputs=["tokens.train.bin", "tokens.val.bin"], tools=["python3"],
-               doc="turns the text into token ids, 90 % to train on and 10 % held out",
-               inputs={"corpus.txt": corpus["corpus.txt"], **same(sources(*PYTHON, "model/tokenizers/*.py"))},
-               argv=["python3", "-m", f"model.tokenizers.{recipe.tokenizer}", "corpus.txt",
-                     "--split", str(recipe.split), "--train", "tokens.train.bin", "--val", "tokens.val.bin"])
 
 # -- the engine's objects, shared by the trainer, the host program and the EFI program --------------
 
@@ -51,29 +39,49 @@ core = {**outputs(engine.values()), **outputs(kernels.values())}
 trainer = program("trainer", "train", {**core, **outputs(trainer_objects.values())}, doc="links the trainer")
 host = program("host", "ingot", {**core, **outputs(host_objects.values())}, doc="links the host program")
 
-# -- the model -----------------------------------------------------------------------------------
+# -- the model, where a recipe says how it learns from a corpus -----------------------------------
 
-weights = stage(
-    "train", folder=HERE, outputs=["weights.bin", "train.jsonl", "samples.txt"], doc="trains the model", scratch=True,
-    notes=["train.times.jsonl"], summary=build.summary("model.summary:table"),
-    inputs={"train": trainer["train"], "tokens.train.bin": tokens["tokens.train.bin"],
-            "tokens.val.bin": tokens["tokens.val.bin"]},
-    argv=["./train", "--train", "tokens.train.bin", "--val", "tokens.val.bin",
-          "--vocab", "256", "--layers", str(model.layers), "--heads", str(model.heads),
-          "--width", str(model.width), "--context", str(model.context),
-          "--steps", str(train.steps), "--batch", str(train.batch), "--lr", str(train.learning_rate),
-          "--warmup", str(train.warmup), "--decay", str(train.weight_decay), "--seed", str(train.seed),
-          "--log-every", str(train.log_every), "--eval-every", str(train.evaluate_every),
-          "--sample-every", str(train.sample_every), "--scratch", "scratch",
-          "--out", "weights.bin", "--log", "train.jsonl", "--samples", "samples.txt"])
 
-exported = stage(
-    "export", folder=HERE, outputs=["model.gguf", "model.f32", "model.h"], tools=["python3"],
-    doc="writes the weights as GGUF, raw fp32 and a C header",
-    inputs={"weights.bin": weights["weights.bin"],
-            **same(sources(*PYTHON, "model/export/*.py"))},
-    argv=["python3", "-m", "model.export", "weights.bin", "--name", NAME, "--tokenizer", recipe.tokenizer,
-          "--gguf", "model.gguf", "--raw", "model.f32", "--header", "model.h"])
+def trained(recipe: Recipe) -> Stage:
+    """The stage that writes the model's files, after those that it needs."""
+    data, model, train = recipe.dataset, recipe.model, recipe.train
+    if data.sha256 is not None:
+        corpus = stage("dataset", folder=HERE, outputs=["corpus.txt"], doc=f"downloads {data.file}",
+                       download=Download(str(data.file), data.urls, data.sha256, data.size))
+    else:
+        corpus = stage("dataset", folder=HERE, outputs=["corpus.txt"], doc="writes the stories to learn from",
+                       inputs=sources(*PYTHON, "model/datasets/**/*.py"), tools=["python3"],
+                       argv=["python3", "-m", f"model.datasets.{data.generator}", "--seed", str(data.seed),
+                             "--bytes", str(data.bytes), "--out", "corpus.txt"])
+
+    tokens = stage("tokenize", folder=HERE, outputs=["tokens.train.bin", "tokens.val.bin"], tools=["python3"],
+                   doc="turns the text into token ids, 90 % to train on and 10 % held out",
+                   inputs={"corpus.txt": corpus["corpus.txt"], **same(sources(*PYTHON, "model/tokenizers/*.py"))},
+                   argv=["python3", "-m", f"model.tokenizers.{recipe.tokenizer}", "corpus.txt",
+                         "--split", str(recipe.split), "--train", "tokens.train.bin", "--val", "tokens.val.bin"])
+
+    weights = stage(
+        "train", folder=HERE, outputs=["weights.bin", "train.jsonl", "samples.txt"], doc="trains the model",
+        scratch=True, notes=["train.times.jsonl"], summary=build.summary("model.summary:table"),
+        inputs={"train": trainer["train"], "tokens.train.bin": tokens["tokens.train.bin"],
+                "tokens.val.bin": tokens["tokens.val.bin"]},
+        argv=["./train", "--train", "tokens.train.bin", "--val", "tokens.val.bin",
+              "--vocab", "256", "--layers", str(model.layers), "--heads", str(model.heads),
+              "--width", str(model.width), "--context", str(model.context),
+              "--steps", str(train.steps), "--batch", str(train.batch), "--lr", str(train.learning_rate),
+              "--warmup", str(train.warmup), "--decay", str(train.weight_decay), "--seed", str(train.seed),
+              "--log-every", str(train.log_every), "--eval-every", str(train.evaluate_every),
+              "--sample-every", str(train.sample_every), "--scratch", "scratch",
+              "--out", "weights.bin", "--log", "train.jsonl", "--samples", "samples.txt"])
+
+    return stage(
+        "export", folder=HERE, outputs=["model.gguf", "model.f32", "model.h"], tools=["python3"],
+        doc="writes the weights as GGUF, raw fp32 and a C header",
+        inputs={"weights.bin": weights["weights.bin"],
+                **same(sources(*PYTHON, "model/export/*.py"))},
+        argv=["python3", "-m", "model.export", "weights.bin", "--name", NAME, "--tokenizer", recipe.tokenizer,
+              "--gguf", "model.gguf", "--raw", "model.f32", "--header", "model.h"])
+
 
 # -- the EFI program and the disk -----------------------------------------------------------------
 
@@ -81,17 +89,20 @@ GNU_EFI = ["/usr/lib/crt0-efi-x86_64.o", "/usr/lib/libgnuefi.a", "/usr/lib/elf_x
 
 version = f'-DINGOT_VERSION="{build.version}"'
 efi_objects = objects("uefi", [*EFI, version], [*HEADERS, *sources("efi_src/uefi/*.h")], tools=["/usr/include/efi"])
-linked = exported["model.gguf"]
-beside: dict[str, Ref] = {}  # files on the disk, besides the program
-if not recipe.link_model:
+files: dict[str, str | Ref] = {**own.files} if own else {}  # of the model; those on the disk, as they are named there
+if recipe:
+    files["model.gguf"] = trained(recipe)["model.gguf"]
+if recipe and recipe.link_model:
+    in_program, beside = files["model.gguf"], {}
+else:
     reference = stage("reference", folder=HERE, outputs=["model.ref"], tools=["python3"],
-                      doc="writes the size and sha256 of the model file, for the program to check it by",
-                      inputs={"model.gguf": exported["model.gguf"], **same(sources(*PYTHON, "model/reference.py"))},
-                      argv=["python3", "-m", "model.reference", "model.gguf", "model.ref"])
-    linked, beside = reference["model.ref"], {"model.gguf": exported["model.gguf"]}
+                      doc="writes size and sha256 of the model's files, for the program to check them by",
+                      inputs={**files, **same(sources(*PYTHON, "model/reference.py"))},
+                      argv=["python3", "-m", "model.reference", *files, "model.ref"])
+    in_program, beside = reference["model.ref"], files
 blob = stage("compile:model", folder=HERE, outputs=["model.o"], tools=["gcc", "as"],
              doc="makes an object of the model file",
-             inputs={"model.gguf": linked, "model_blob.S": "efi_src/uefi/model_blob.S"},
+             inputs={"model.gguf": in_program, "model_blob.S": "efi_src/uefi/model_blob.S"},
              argv=["gcc", "-c", "model_blob.S", "-o", "model.o"])
 
 program_parts = {**core, **outputs(efi_objects.values()), "model.o": blob["model.o"]}
@@ -107,7 +118,7 @@ image = stage("image", folder=HERE, outputs=[f"{NAME}.img"], tools=["python3", "
                     "--file", "EFI/BOOT/BOOTX64.EFI=BOOTX64.EFI",
                     *(word for path in beside for word in ("--file", f"{path}={path}"))])
 
-build.finishers.append(lambda: after_build(build, NAME))
+build.finishers.append(lambda: after_build(build, IMAGE))
 
 DOIT_CONFIG = {**PLUGIN, "default_tasks": ["image", "host"]}
 

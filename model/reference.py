@@ -1,8 +1,9 @@
-"""What an EFI program holds of a model that is a file beside it: its size and sha256.
+"""What an EFI program holds of a model that is files beside it: their sizes and sha256.
 
     python3 -m model.reference model.gguf model.ref
+    python3 -m model.reference model.bin tokenizer.bin model.ref
 
-48 bytes: b"INGOTREF", the size as a little-endian u64, the sha256. efi_src/uefi/reference.c reads it.
+48 bytes a file: b"INGOTREF", the size as a little-endian u64, the sha256. efi_src/uefi/reference.c reads it.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ def reference(path: Path) -> bytes:
             digest.update(piece)
             size += len(piece)
     if not 0 < size <= MOST:
-        raise InputError(f"{path} has {size} bytes; FAT32 takes 1 to {MOST}", "link_model: true has no such limit"
-                         if size else "build the model anew")
+        raise InputError(f"{path} has {size} bytes; FAT32 takes 1 to {MOST}",
+                         "split it, or choose a smaller type of its weights (Q8_0)" if size else "make it anew")
     return MAGIC + struct.pack("<Q", size) + digest.digest()
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m model.reference", allow_abbrev=False)
-    parser.add_argument("model", type=Path, help="the model file")
-    parser.add_argument("out", type=Path, help="the reference to write")
+    parser.add_argument("files", type=Path, nargs="+", help="the model file; a llama2.c file's tokenizer after it")
+    parser.add_argument("out", type=Path, help="the references to write")
     args = parser.parse_args(argv)
-    return run(lambda: write_file(args.out, reference(args.model)))
+    return run(lambda: write_file(args.out, b"".join(map(reference, args.files))))
 
 
 if __name__ == "__main__":

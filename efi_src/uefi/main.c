@@ -36,6 +36,9 @@ static uint64_t platform_now_us(void *ctx) { return clock_us(((struct console *)
 static void *platform_alloc(void *ctx, size_t bytes) {
     return memory_alloc(((struct console *)ctx)->bs, bytes);
 }
+static void platform_release(void *ctx, void *memory, size_t bytes) {
+    memory_free(((struct console *)ctx)->bs, memory, bytes);
+}
 
 static const struct platform platform = {
     .ctx = &console,
@@ -45,6 +48,7 @@ static const struct platform platform = {
     .clear = platform_clear,
     .now_us = platform_now_us,
     .alloc = platform_alloc,
+    .release = platform_release,
 };
 
 static void say(const char *text) { console_write(&console, text, text_length(text)); }
@@ -63,33 +67,47 @@ static void say_boot(const char *clock_source, bool secure_boot) {
     say(buffer);
 }
 
-/* Before anything reads the file: what is used is what was measured. */
-static void measure_file(EFI_BOOT_SERVICES *bs, const uint8_t digest[SHA256_BYTES]) {
+/* Before anything looks into the files: what is used is what was measured. One line for all of them. */
+static void measure_files(EFI_BOOT_SERVICES *bs, const char *const *names, const struct reference *files,
+                          size_t n) {
     char buffer[64];
     struct text line = text_into(buffer, sizeof(buffer));
-    enum measured measured = measure(bs, MODEL_FILE, digest);
+    enum measured worst = MEASURED;
 
-    text_add(&line, measured == MEASURED_NO_TPM ? "[tpm] none"
-                    : measured == MEASURED      ? "[tpm] model digest in PCR "
-                                                : "[tpm] refused the model digest for PCR ");
-    if (measured != MEASURED_NO_TPM)
+    for (size_t i = 0; i < n; i++) {
+        enum measured measured = measure(bs, names[i], files[i].sha256);
+        if (measured > worst)
+            worst = measured;
+    }
+    text_add(&line, worst == MEASURED_NO_TPM ? "[tpm] none"
+                    : worst == MEASURED      ? "[tpm] model digest in PCR "
+                                             : "[tpm] refused the model digest for PCR ");
+    if (worst != MEASURED_NO_TPM)
         text_add_u64(&line, MEASURE_PCR);
     text_add(&line, "\n");
     say(buffer);
 }
 
-/* The bytes of the model: those in the program, or those of the file that it holds a reference to */
-static enum status find_model(struct model_file *out, EFI_HANDLE image, EFI_BOOT_SERVICES *bs,
+/* The bytes of the model: those in the program, or those of the files that it holds references to */
+static enum status find_model(struct model_files *out, EFI_HANDLE image, EFI_BOOT_SERVICES *bs,
                               uint32_t features, struct failure *failure) {
-    struct reference wanted;
+    static const char *const gguf[] = {GGUF_FILE}, *const llama2c[] = {LLAMA2C_FILE, TOKENIZER_FILE};
+    size_t size = (size_t)(model_blob_end - model_blob_start);
+    struct reference wanted[REFERENCES_MOST];
+    struct model_file found[REFERENCES_MOST] = {{model_blob_start, size}};
+    size_t n = references_read(model_blob_start, size, wanted);
+    const char *const *names = n == 1 ? gguf : llama2c;
 
-    *out = (struct model_file){model_blob_start, (size_t)(model_blob_end - model_blob_start)};
-    if (!reference_read(out->bytes, out->size, &wanted))
-        return OK;
-    enum status status = model_file_load(out, &wanted, image, bs, &platform, features, failure);
-    if (status == OK)
-        measure_file(bs, wanted.sha256);
-    return status;
+    for (size_t i = 0; i < n; i++) {
+        enum status status =
+            model_file_load(&found[i], names[i], &wanted[i], image, bs, &platform, features, failure);
+        if (status != OK)
+            return status;
+    }
+    if (n > 0)
+        measure_files(bs, names, wanted, n);
+    *out = (struct model_files){found[0].bytes, found[0].size, found[1].bytes, found[1].size};
+    return OK;
 }
 
 /* After all that the firmware has much to do for: from here on its other cores are ours. */
@@ -113,7 +131,7 @@ static enum status chat(EFI_HANDLE image, EFI_SYSTEM_TABLE *st, struct failure *
     struct text line = text_into(cpu, sizeof(cpu));
     struct cpu_leaves leaves = cpu_detect();
     struct selection selection;
-    struct model_file file;
+    struct model_files files;
     uint32_t usable = cpu_features(&leaves);
 
     cpu_features_text(usable, features, sizeof(features));
@@ -121,11 +139,10 @@ static enum status chat(EFI_HANDLE image, EFI_SYSTEM_TABLE *st, struct failure *
     text_add_name(&line, leaves.vendor, text_length(leaves.vendor));
     text_add(&line, " features=");
     text_add(&line, features);
-    enum status status = find_model(&file, image, st->BootServices, usable, failure);
+    enum status status = find_model(&files, image, st->BootServices, usable, failure);
     if (status != OK)
         return status;
     failure->hint = "build the image anew: ./doit";
-    struct model_files files = {.bytes = file.bytes, .size = file.size};
     status = model_load(&model, &files, &platform, &failure->error);
     if (status == OK)
         status = kernels_select(&selection, "auto", usable, platform.now_us, platform.ctx, &failure->error);

@@ -12,7 +12,8 @@
  *
  *     PCR 12 = sha256(32 zero bytes || sha256(sha256 of the file))
  *
- * The event is of type EV_IPL; its text is "model.gguf sha256:HEX". */
+ * The event is of type EV_IPL; its text is "model.gguf sha256:HEX". A llama2.c model is two files, so two events:
+ * "model.bin sha256:HEX", then "tokenizer.bin sha256:HEX". */
 #ifndef INGOT_UEFI_MEASURE_H
 #define INGOT_UEFI_MEASURE_H
 

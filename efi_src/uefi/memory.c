@@ -3,11 +3,12 @@
 #include "memory.h"
 #include "mem.h"
 
+static UINTN pages_of(size_t bytes) { return (bytes + EFI_PAGE_SIZE - 1) / EFI_PAGE_SIZE; }
+
 static void *allocate(EFI_BOOT_SERVICES *bs, size_t bytes, EFI_ALLOCATE_TYPE type, EFI_PHYSICAL_ADDRESS at) {
     if (bytes == 0 || bytes > SIZE_MAX - (EFI_PAGE_SIZE - 1))
         return NULL;
-    UINTN pages = (bytes + EFI_PAGE_SIZE - 1) / EFI_PAGE_SIZE;
-    if (EFI_ERROR(bs->AllocatePages(type, EfiLoaderData, pages, &at)))
+    if (EFI_ERROR(bs->AllocatePages(type, EfiLoaderData, pages_of(bytes), &at)))
         return NULL;
     return (void *)(uintptr_t)at;
 }
@@ -24,6 +25,10 @@ void *memory_alloc(EFI_BOOT_SERVICES *bs, size_t bytes) {
     if (found)
         memset(found, 0, bytes);
     return found;
+}
+
+void memory_free(EFI_BOOT_SERVICES *bs, void *memory, size_t bytes) {
+    bs->FreePages((EFI_PHYSICAL_ADDRESS)(uintptr_t)memory, pages_of(bytes));
 }
 
 uint64_t memory_largest(EFI_BOOT_SERVICES *bs) {

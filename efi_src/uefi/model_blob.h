@@ -1,4 +1,4 @@
-/* model_blob.S: a whole GGUF file, or a reference to one (reference.h), 64-byte aligned. */
+/* model_blob.S: a whole GGUF file, or references to files (reference.h), 64-byte aligned. */
 #ifndef INGOT_UEFI_MODEL_BLOB_H
 #define INGOT_UEFI_MODEL_BLOB_H
 

@@ -7,13 +7,14 @@
 
 #define SHOWN 8 /* bytes of a digest in a message: enough to tell two files apart */
 
-static const char NOT_IT[] = MODEL_FILE " is not the file that this program was built for (";
+static const char NOT_IT[] = " is not the file that this program was built for (";
 
-static enum status refuse_size(uint64_t size, uint64_t wanted, struct failure *failure) {
+static enum status refuse_size(const struct file *file, uint64_t wanted, struct failure *failure) {
     struct text text = error_text(&failure->error, E_FORMAT);
 
+    text_add(&text, file->name);
     text_add(&text, NOT_IT);
-    text_add_u64(&text, size);
+    text_add_u64(&text, file->size);
     text_add(&text, " bytes, expected ");
     text_add_u64(&text, wanted);
     text_add(&text, ")");
@@ -21,9 +22,11 @@ static enum status refuse_size(uint64_t size, uint64_t wanted, struct failure *f
     return E_FORMAT;
 }
 
-static enum status refuse_digest(const uint8_t *found, const uint8_t *wanted, struct failure *failure) {
+static enum status refuse_digest(const char *name, const uint8_t *found, const uint8_t *wanted,
+                                 struct failure *failure) {
     struct text text = error_text(&failure->error, E_FORMAT);
 
+    text_add(&text, name);
     text_add(&text, NOT_IT);
     text_add(&text, "sha256 ");
     sha256_show(found, SHOWN, &text);
@@ -34,11 +37,12 @@ static enum status refuse_digest(const uint8_t *found, const uint8_t *wanted, st
     return E_FORMAT;
 }
 
-static enum status refuse_memory(uint64_t size, EFI_BOOT_SERVICES *bs, struct failure *failure) {
+static enum status refuse_memory(const struct file *file, EFI_BOOT_SERVICES *bs, struct failure *failure) {
     struct text text = error_text(&failure->error, E_MEMORY);
 
-    text_add(&text, MODEL_FILE " needs ");
-    load_show_mib(size, &text);
+    text_add(&text, file->name);
+    text_add(&text, " needs ");
+    load_show_mib(file->size, &text);
     text_add(&text, " MiB of memory in one piece; the largest free one has ");
     load_show_mib(memory_largest(bs), &text);
     text_add(&text, " MiB");
@@ -47,11 +51,14 @@ static enum status refuse_memory(uint64_t size, EFI_BOOT_SERVICES *bs, struct fa
 }
 
 /* "[load] model.gguf 500 MiB in 11.2 s, 44.6 MB/s, sha256 checked (scalar)" */
-static void say_loaded(const struct platform *platform, uint64_t size, uint64_t us, const char *sha) {
+static void say_loaded(const struct platform *platform, const struct file *file, uint64_t us, const char *sha) {
     char buffer[160];
+    uint64_t size = file->size;
     struct text line = text_into(buffer, sizeof(buffer));
 
-    text_add(&line, "[load] " MODEL_FILE " ");
+    text_add(&line, "[load] ");
+    text_add(&line, file->name);
+    text_add(&line, " ");
     load_show_mib(size, &line);
     text_add(&line, " MiB in ");
     text_add_fixed(&line, (double)us / 1e6, us < 10000000 ? 2 : 1);
@@ -75,27 +82,28 @@ static enum status read_in(struct model_file *out, struct file *file, const stru
     uint64_t start = platform->now_us(platform->ctx);
 
     if (file->size != wanted->size || file->size == 0)
-        return refuse_size(file->size, wanted->size, failure);
+        return refuse_size(file, wanted->size, failure);
     uint8_t *bytes = memory_pages(bs, file->size), *piece = memory_low(bs, LOAD_PIECE);
     if (!bytes || !piece)
-        return refuse_memory(file->size, bs, failure);
+        return refuse_memory(file, bs, failure);
     struct load how = {
         .platform = platform, .sha = sha_select(features), .piece = piece, .take = take, .ctx = bytes};
     enum status status = load(&how, file, digest, failure);
+    memory_free(bs, piece, LOAD_PIECE);
     if (status != OK)
         return status;
     if (memcmp(digest, wanted->sha256, SHA256_BYTES) != 0)
-        return refuse_digest(digest, wanted->sha256, failure);
-    say_loaded(platform, file->size, platform->now_us(platform->ctx) - start, how.sha->name);
+        return refuse_digest(file->name, digest, wanted->sha256, failure);
+    say_loaded(platform, file, platform->now_us(platform->ctx) - start, how.sha->name);
     *out = (struct model_file){.bytes = bytes, .size = file->size};
     return OK;
 }
 
-enum status model_file_load(struct model_file *out, const struct reference *wanted, EFI_HANDLE image,
-                            EFI_BOOT_SERVICES *bs, const struct platform *platform, uint32_t features,
-                            struct failure *failure) {
+enum status model_file_load(struct model_file *out, const char *name, const struct reference *wanted,
+                            EFI_HANDLE image, EFI_BOOT_SERVICES *bs, const struct platform *platform,
+                            uint32_t features, struct failure *failure) {
     struct file file;
-    enum status status = file_open(&file, image, bs, MODEL_FILE, failure);
+    enum status status = file_open(&file, image, bs, name, failure);
 
     if (status != OK)
         return status;

@@ -25,10 +25,12 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
                                         (cbuild.SOURCES / "uefi" / "reference.c",), ("-shared",))))
 
 
-def read(library: ctypes.CDLL, data: bytes) -> Reference | None:
-    library.reference_read.restype = ctypes.c_bool
-    found = Reference()
-    return found if library.reference_read(data, ctypes.c_size_t(len(data)), ctypes.byref(found)) else None
+def read(library: ctypes.CDLL, data: bytes) -> list[tuple[int, bytes]]:
+    """Size and sha256 of each reference; none where the bytes are a model."""
+    library.references_read.restype = ctypes.c_size_t
+    found = (Reference * 2)()
+    count = library.references_read(data, ctypes.c_size_t(len(data)), found)
+    return [(one.size, bytes(one.sha256)) for one in found[:count]]
 
 
 @pytest.mark.parametrize("size", [1, 1 << 20, (1 << 20) + 1])
@@ -38,19 +40,28 @@ def test_written_and_read(tmp_path: Path, library: ctypes.CDLL, size: int) -> No
     assert reference.main([str(tmp_path / "model.gguf"), str(tmp_path / "model.ref")]) == 0
     written = (tmp_path / "model.ref").read_bytes()
     assert written == b"INGOTREF" + struct.pack("<Q", size) + hashlib.sha256(data).digest()
-    found = read(library, written)
-    assert found is not None and (found.size, bytes(found.sha256)) == (size, hashlib.sha256(data).digest())
+    assert read(library, written) == [(size, hashlib.sha256(data).digest())]
+
+
+def test_two_files(tmp_path: Path, library: ctypes.CDLL) -> None:
+    """In the order in which they are named."""
+    files = {name: os.urandom(100 + len(name)) for name in ("model.bin", "tokenizer.bin")}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    assert reference.main([*(str(tmp_path / name) for name in files), str(tmp_path / "model.ref")]) == 0
+    assert read(library, (tmp_path / "model.ref").read_bytes()) == [
+        (len(data), hashlib.sha256(data).digest()) for data in files.values()]
 
 
 def test_sizes_of_64_bits(library: ctypes.CDLL) -> None:
     found = read(library, b"INGOTREF" + struct.pack("<Q", 0x1122334455667788) + bytes(32))
-    assert found is not None and found.size == 0x1122334455667788
+    assert found == [(0x1122334455667788, bytes(32))]
 
 
 @pytest.mark.parametrize("data", [b"", b"GGUF" + bytes(44), b"INGOTREF" + bytes(39), b"INGOTREF" + bytes(41),
-                                  b"INGOTREG" + bytes(40)])
+                                  b"INGOTREG" + bytes(40), b"INGOTREF" + bytes(88), (b"INGOTREF" + bytes(40)) * 3])
 def test_anything_else_is_a_model(library: ctypes.CDLL, data: bytes) -> None:
-    assert read(library, data) is None
+    assert read(library, data) == []
 
 
 def test_an_empty_and_an_absent_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

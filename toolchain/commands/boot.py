@@ -8,6 +8,8 @@ from pathlib import Path
 
 from toolchain.commands import IngotCommand
 from toolchain.errors import UserError
+from toolchain.own_model import VARIABLES as OWN
+from toolchain.own_model import own_model
 from toolchain.plugin import Session
 from toolchain.qemu.options import VARIABLES
 
@@ -17,8 +19,8 @@ class Boot(IngotCommand):
 
     name = "boot"
     doc_purpose = "bring an image up to date and boot it in QEMU"
-    doc_usage = "[image=NAME] [" + "] [".join(f"{name}=..." for name in VARIABLES) + "]"
-    doc_description = "\n".join(f"{name}= {text}" for name, text in VARIABLES.items())
+    doc_usage = "[image=NAME | model=FILE [tokenizer=FILE]] [" + "] [".join(f"{name}=..." for name in VARIABLES) + "]"
+    doc_description = "\n".join(f"{name}= {text}" for name, text in {**OWN, **VARIABLES}.items())
 
     def go(self, current: Session, names: list[str]) -> int:
         """QEMU's fate as toolchain/qemu tells it."""
@@ -26,12 +28,14 @@ class Boot(IngotCommand):
         from toolchain.qemu import binary
 
         options = qemu.parse(current.given, Path(__file__))  # a wrong value is said before anything is built
+        own = own_model(current)
+        if own is not None:
+            own.check_disk()
         if binary.root_needed(options.display, options.host) and current.roots.look("vm") is None:
             threading.Thread(target=_fetch, args=[current], daemon=True).start()  # while the image is built
         self.bring(["image"])
-        image = current.get("image", "tales")
-        folder = Path("build") / image
-        options = qemu.parse(current.given, folder / f"{image}.img")
+        folder = Path("build") / (own.image if own is not None else current.get("image", "tales"))
+        options = qemu.parse(current.given, folder / f"{folder.name}.img")
         return qemu.boot(options, say=current.ui.say, boot_json=folder / "boot.json",
                          vm=lambda: current.roots.ensure("vm").path)
 

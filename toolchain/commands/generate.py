@@ -8,6 +8,7 @@ from pathlib import Path
 
 from toolchain.commands import IngotCommand
 from toolchain.errors import UserError
+from toolchain.own_model import own_model
 from toolchain.plugin import Session
 
 # boot's variable -> the host program's flag; the order is boot's too
@@ -16,19 +17,24 @@ DEFAULTS = {"tokens": "256", "seed": "1"}
 
 
 class Generate(IngotCommand):
-    """Runs build/host/ingot on the image's model; stdout is the text and nothing else."""
+    """Runs build/host/ingot on the image's model, or a file; stdout is the text and nothing else."""
 
     name = "generate"
     doc_purpose = "let the model continue a prompt on this machine, without UEFI"
-    doc_usage = 'prompt="..." [image=NAME] [tokens=N] [seed=N] [temp=F] [top_k=N] [top_p=F]'
+    doc_usage = ('prompt="..." [image=NAME | model=FILE [tokenizer=FILE]] [tokens=N] [seed=N] [temp=F] [top_k=N] '
+                 "[top_p=F]")
 
     def go(self, current: Session, names: list[str]) -> int:
         """Same variables, same text as a scripted boot."""
         if "prompt" not in current.given:
             raise UserError("generate needs a prompt", 'generate prompt="Once upon a time"')
-        self.bring(["export", "host"])
+        own = own_model(current)
+        self.bring(["host"] if own else ["export", "host"])
+        model = own.model if own else Path("build") / current.get("image", "tales") / "model.gguf"
+        argv = [str(Path("build/host/ingot")), str(model)]
+        if own and own.tokenizer:
+            argv += ["-z", str(own.tokenizer)]
         words = {**DEFAULTS, **current.given}
-        argv = [str(Path("build/host/ingot")), str(Path("build") / current.get("image", "tales") / "model.gguf")]
         for name, flag in FLAGS.items():
             if name in words:
                 argv += [flag, words[name]]

@@ -7,7 +7,8 @@ from toolchain.commands.release import VARIABLES as RELEASE
 from toolchain.commands.reproduce import VARIABLES as REPRODUCE
 from toolchain.commands.test import VARIABLES as TEST
 from toolchain.commands.verify import VARIABLES as VERIFY
+from toolchain.own_model import VARIABLES as OWN
 from toolchain.qemu.options import VARIABLES as BOOT
 
-VARIABLES = {"image": "the recipe: images/NAME.yaml (default: tales)", **BOOT, **TEST, **FLASH, **RELEASE, **REPRODUCE,
-             **VERIFY}
+VARIABLES = {"image": "the recipe: images/NAME.yaml (default: tales)", **OWN, **BOOT, **TEST, **FLASH, **RELEASE,
+             **REPRODUCE, **VERIFY}
