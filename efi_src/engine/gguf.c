@@ -122,6 +122,7 @@ static enum status read_keys(struct gguf *file, struct reader *r, uint64_t count
         if (!read_string(r, &key))
             return fail(error, E_TRUNCATED, "the file ends inside the name of a key", NULL, 0);
         if (key.length == 0) return fail(error, E_FORMAT, "a key without a name", NULL, 0);
+        if (key.length > GGUF_MAX_KEY) return fail_at(error, E_UNSUPPORTED, "the name of a key is too long", &key);
         if (repeated(file, file->key_at, file->keys, &key))
             return fail_at(error, E_FORMAT, "a key that is there twice", &key);
         enum status status = read_value(r, &key, &value, error);
@@ -167,6 +168,8 @@ static enum status read_tensors(struct gguf *file, struct reader *r, uint64_t co
         size_t at = r->at;
         enum status status = read_tensor(r, &tensor, error);
         if (status != OK) return status;
+        if (tensor.name.length > GGUF_MAX_NAME)
+            return fail_at(error, E_UNSUPPORTED, "the name of a tensor is too long", &tensor.name);
         if (repeated(file, file->tensor_at, file->tensors, &tensor.name))
             return fail_at(error, E_FORMAT, "a tensor that is there twice", &tensor.name);
         file->tensor_at[file->tensors++] = at;

@@ -10,6 +10,8 @@
 #define GGUF_MAX_KEYS 512
 #define GGUF_MAX_TENSORS 4096
 #define GGUF_MAX_DIMS 4
+#define GGUF_MAX_NAME 64 /* bytes of a tensor's name, as in ggml: names are compared with each other */
+#define GGUF_MAX_KEY 256
 
 enum gguf_type {
     GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL, GGUF_STRING, GGUF_ARRAY,

@@ -91,20 +91,25 @@ static enum status read_gpt2(struct model *model, struct error *error) {
 
 /* Rotary positions that grow slower or faster than the token count would be wrong without their rule. */
 static enum status refuse_scaling(const struct model *model, struct error *error) {
-    struct key type = key_of(model, "rope.scaling.type"), linear = key_of(model, "rope.scale_linear");
-    struct gguf_string kind = {.text = "none", .length = 4};
-    float factor = 1;
-    enum status status = OK;
-    if (has(model, "rope.scaling.type")) status = gguf_text(&model->file, type.text, &kind, error);
-    if (status == OK && has(model, "rope.scale_linear"))
-        status = gguf_f32(&model->file, linear.text, &factor, error);
+    static const char *const factors[] = {"rope.scaling.factor", "rope.scale_linear"};
+    struct gguf_string kind = {.text = "linear", .length = 6}; /* llama.cpp's rule where none is named */
+    struct key type = key_of(model, "rope.scaling.type");
+    uint32_t experts = 0;
+    enum status status = read_optional(model, "expert_count", 0, UINT32_MAX, &experts, error);
+    if (status == OK && has(model, "rope.scaling.type")) status = gguf_text(&model->file, type.text, &kind, error);
     if (status != OK) return status;
-    if (!text_equal(kind.text, kind.length, "none"))
+    if (experts > 0) return fail(error, E_UNSUPPORTED, "a mixture of experts", NULL, 0);
+    if (text_equal(kind.text, kind.length, "none")) return OK;
+    if (!text_equal(kind.text, kind.length, "linear"))
         return fail(error, E_UNSUPPORTED, "rotary positions scaled by the rule", kind.text, kind.length);
-    if (factor != 1)
-        return fail(error, E_UNSUPPORTED, "rotary positions scaled by", linear.text, text_length(linear.text));
-    if (has(model, "expert_count"))
-        return fail(error, E_UNSUPPORTED, "a mixture of experts", NULL, 0);
+    for (size_t i = 0; i < 2; i++) {
+        struct key key = key_of(model, factors[i]);
+        float factor = 1;
+        if (has(model, factors[i])) status = gguf_f32(&model->file, key.text, &factor, error);
+        if (status != OK) return status;
+        if (factor != 1 && factor != 0) /* 0: none */
+            return fail(error, E_UNSUPPORTED, "rotary positions scaled by", key.text, text_length(key.text));
+    }
     return OK;
 }
 

@@ -53,6 +53,7 @@ def test_loads(load: Load) -> None:
         bytes(GOOD.data), bytes(models.write(defaults, llamas.random_tensors(full)).data),
         *(llamas.model_bytes(SHAPE, TENSORS, types) for types in ("F32", "F16", "Q8_0", "Q4_0")),
         with_key("llama.rope.scaling.type", STRING, "none"), with_key("llama.rope.scale_linear", F32, 1.0),
+        with_key("llama.rope.scaling.type", STRING, "linear"), with_key("llama.expert_count", U32, 0),
         *((file.data, TOKENIZER) for file in (V0, V2, EXPANDED, llamas.v0(SMALL, TIED), llamas.v2(SMALL, TIED, 16)[0]))]
     assert load(good) == [(OK, "")] * len(good)
 
@@ -62,6 +63,8 @@ def test_loads(load: Load) -> None:
     (with_key("llama.rope.scaling.type", U32, 1), FORMAT, "a key of the wrong type: llama.rope.scaling.type"),
     (with_key("llama.rope.scale_linear", F32, 4.0), UNSUPPORTED,
      "rotary positions scaled by: llama.rope.scale_linear"),
+    (with_key("llama.rope.scaling.factor", F32, 4.0), UNSUPPORTED,
+     "rotary positions scaled by: llama.rope.scaling.factor"),
     (with_key("llama.expert_count", U32, 8), UNSUPPORTED, "a mixture of experts"),
     (with_key("llama.rope.dimension_count", U32, 4), UNSUPPORTED, "heads that are rotated in part"),
     (with_key("llama.attention.key_length", U32, 7), UNSUPPORTED, "heads that are rotated in part"),
