@@ -24,7 +24,8 @@ void arena_show(const struct arena_plan *plan, struct text *out) {
     show(out, " kv=", plan->kv);
     show(out, " acts=", plan->acts);
     show(out, " scratch=", plan->scratch);
-    show(out, " total=", plan->kv + plan->acts + plan->scratch);
+    show(out, " zonec=", plan->zonec);
+    show(out, " total=", plan->kv + plan->acts + plan->scratch + plan->zonec);
 }
 
 static enum status open(struct arena *arena, const struct platform *platform, const char *name, size_t bytes,
@@ -45,6 +46,7 @@ enum status arenas_open(struct arenas *arenas, const struct arena_plan *plan, co
     enum status status = open(&arenas->kv, platform, "kv", plan->kv, error);
     if (status == OK) status = open(&arenas->acts, platform, "acts", plan->acts, error);
     if (status == OK) status = open(&arenas->scratch, platform, "scratch", plan->scratch, error);
+    if (status == OK) status = open(&arenas->zonec, platform, "zonec", plan->zonec, error);
     return status;
 }
 

@@ -13,6 +13,7 @@ struct arena_plan {
     size_t kv;      /* keys and values of every position */
     size_t acts;    /* activations of a batch of positions */
     size_t scratch; /* sampling, the tokens in the window, the prompt */
+    size_t zonec;   /* the log (ringlog.h) */
 };
 
 struct arena {
@@ -21,10 +22,10 @@ struct arena {
 };
 
 struct arenas {
-    struct arena kv, acts, scratch;
+    struct arena kv, acts, scratch, zonec;
 };
 
-/* "weights=… kv=… acts=… scratch=… total=…", in bytes; total is what will be allocated. */
+/* "weights=… kv=… acts=… scratch=… zonec=… total=…", in bytes; total is what will be allocated. */
 void arena_show(const struct arena_plan *plan, struct text *out);
 
 /* One block of the platform's memory for each; E_MEMORY names the arena for which there is none. */

@@ -17,7 +17,15 @@ void chat_say(struct chat *chat, const char *text) {
     put_byte(chat, '\n');
 }
 
+static void log_line(struct chat *chat, enum ringlog_level level, const char *text) {
+    const struct platform *platform = chat->host->platform;
+    ringlog_add(&chat->session.log, platform->now_us(platform->ctx), level, text, text_length(text));
+}
+
+void chat_show_log(struct chat *chat) { ringlog_dump(&chat->session.log, put, chat); }
+
 void chat_fail(struct chat *chat, const struct error *error) {
+    log_line(chat, LOG_ERROR, error->text);
     put(chat, "error: ", 7);
     chat_say(chat, error->text);
 }
@@ -63,6 +71,36 @@ void chat_set_seed(struct chat *chat) {
 
 static int stopped(void *ctx) { return input_stopped(&((struct chat *)ctx)->input); }
 
+static void log_begin(struct chat *chat, size_t prompt_tokens) {
+    char buffer[64];
+    struct text line = text_into(buffer, sizeof buffer);
+    text_add(&line, "turn begins: prompt_tokens=");
+    text_add_u64(&line, prompt_tokens);
+    log_line(chat, LOG_INFO, buffer);
+}
+
+/* The lines below a reply, and what the log gets. */
+static void show_end(struct chat *chat, enum status status, const struct generate_result *result,
+                     const struct error *error) {
+    char buffer[256];
+    struct text line = text_into(buffer, sizeof buffer);
+    int sentinel = status == E_STOPPED && chat->session.sentinel.stopped;
+    if (status == E_STOPPED) {
+        text_add(&line, "[stopped]");
+        if (sentinel) text_add(&line, " ");
+        if (sentinel) text_add(&line, error->text);
+        log_line(chat, sentinel ? LOG_WARNING : LOG_INFO, buffer);
+        chat_say(chat, buffer);
+    } else if (status != OK) {
+        chat_fail(chat, error);
+    }
+    line = text_into(buffer, sizeof buffer);
+    text_add(&line, "[stats] ");
+    generate_show(result, &line);
+    if (chat->stats) chat_say(chat, buffer);
+    log_line(chat, LOG_INFO, buffer);
+}
+
 enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
     struct generate_hooks hooks = {.ctx = chat, .text = put, .stop = stopped};
     struct generate_result result;
@@ -75,20 +113,15 @@ enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
         return status;
     }
     settings_apply(&chat->settings, &chat->session.sampler);
+    chat->session.stop_you = chat->settings.stop_you != 0;
+    chat->session.stop_nl = chat->settings.stop_nl != 0;
+    log_begin(chat, count);
     if (chat->script) put_byte(chat, STX);
     status = generate(&chat->session, chat->host->platform, chat->tokens, count, chat->settings.max_tokens,
                       &hooks, &result, &error);
     if (chat->script) put_byte(chat, ETX);
     put_byte(chat, '\n');
-    if (status == E_STOPPED) chat_say(chat, "[stopped]");
-    else if (status != OK) chat_fail(chat, &error);
-    if (chat->stats) {
-        char buffer[128];
-        struct text line = text_into(buffer, sizeof buffer);
-        text_add(&line, "[stats] ");
-        generate_show(&result, &line);
-        chat_say(chat, buffer);
-    }
+    show_end(chat, status, &result, &error);
     return status;
 }
 

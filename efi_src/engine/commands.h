@@ -34,9 +34,10 @@ void command_run(struct chat *chat, const char *line, size_t n);
 
 /* What commands use of chat.c. */
 void chat_say(struct chat *chat, const char *text);               /* a line */
-void chat_fail(struct chat *chat, const struct error *error);     /* a line `error: …` */
+void chat_fail(struct chat *chat, const struct error *error);     /* a line `error: …`; logged */
 void chat_show_cpu(struct chat *chat);                            /* the line [cpu] */
 void chat_show_model(struct chat *chat);                          /* the lines [model] and [memory] */
+void chat_show_log(struct chat *chat);                            /* its records, a line each */
 void chat_set_seed(struct chat *chat);                            /* starts the random numbers anew */
 enum status chat_reply(struct chat *chat, const char *prompt, size_t n); /* prints a reply; E_STOPPED */
 

@@ -7,15 +7,38 @@
 /* One run of generate. */
 struct run {
     struct session *session;
+    const struct platform *platform;
     const struct generate_hooks *hooks;
     struct utf8 utf8;
-    uint32_t last; /* token shown, or bos; TOKEN_NONE at the start */
+    struct stop ending; /* what the reply ends at */
+    uint32_t last;      /* token shown, or bos; TOKEN_NONE at the start */
     struct error *error;
 };
 
 static int stopped(const struct run *r) { return r->hooks->stop && r->hooks->stop(r->hooks->ctx); }
 
 static enum status stop(const struct run *r) { return fail(r->error, E_STOPPED, "stopped", NULL, 0); }
+
+static uint64_t now(const struct run *r) { return r->platform->now_us(r->platform->ctx); }
+
+/* Tells the sentinel of m tokens that took from `start` until now, and the log what it says. */
+static enum status watch(struct run *r, enum sentinel_phase phase, uint64_t start, size_t m) {
+    struct session *s = r->session;
+    char buffer[RINGLOG_TEXT + 1];
+    struct text line = text_into(buffer, sizeof buffer);
+    uint64_t time = now(r);
+    enum sentinel_verdict verdict = sentinel_step(&s->sentinel, phase, time - start, m);
+    if (verdict == SENTINEL_FINE) return OK;
+    if (verdict == SENTINEL_STOP) {
+        struct text t = error_text(r->error, E_STOPPED);
+        sentinel_show_step(&s->sentinel, "us", &t);
+        return E_STOPPED;
+    }
+    text_add(&line, verdict == SENTINEL_RAISED ? "raised: " : "overrun: ");
+    sentinel_show_step(&s->sentinel, "us", &line);
+    ringlog_add(&s->log, time, verdict == SENTINEL_RAISED ? LOG_INFO : LOG_WARNING, line.at, line.used);
+    return OK;
+}
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -34,7 +57,11 @@ static enum status drop_older_half(struct run *r) {
     for (uint32_t i = 0; i < keep; i++) s->window[i] = s->window[from + i];
     while (s->used < keep) {
         if (stopped(r)) return stop(r);
-        run_batch(s, s->window + s->used, least(keep - s->used, s->state.batch));
+        size_t m = least(keep - s->used, s->state.batch);
+        uint64_t start = now(r);
+        run_batch(s, s->window + s->used, m);
+        enum status status = watch(r, SENTINEL_PREFILL, start, m);
+        if (status != OK) return status;
     }
     return OK;
 }
@@ -67,18 +94,29 @@ static enum status compute_logits(struct run *r, size_t row) {
 }
 
 /* Appends tokens to the sequence; state.logits follow the last when want_logits, every one when a hook wants them. */
-static enum status feed(struct run *r, const uint32_t *tokens, size_t count, int want_logits) {
+static enum status feed(struct run *r, enum sentinel_phase phase, const uint32_t *tokens, size_t count,
+                        int want_logits) {
     size_t m;
     for (size_t i = 0; i < count; i += m) {
         if (stopped(r)) return stop(r);
         enum status status = make_room(r, count - i, &m);
         if (status != OK) return status;
+        uint64_t start = now(r);
         run_batch(r->session, tokens + i, m);
         size_t row = r->hooks->logits ? 0 : want_logits && i + m == count ? m - 1 : m;
         for (; status == OK && row < m; row++) status = compute_logits(r, row);
+        if (status == OK) status = watch(r, phase, start, m);
         if (status != OK) return status;
     }
     return OK;
+}
+
+/* Whole code points, but for what may begin a stop sequence. */
+static void emit(struct run *r, const char *utf8, size_t n) {
+    char out[UTF8_PUSH_MAX + STOP_PUSH_MAX];
+    size_t length = 0;
+    for (size_t i = 0; i < n; i++) length += stop_push(&r->ending, utf8[i], out + length);
+    if (length > 0 && r->hooks->text) r->hooks->text(r->hooks->ctx, out, length);
 }
 
 /* The text of a token, as far as its code points are complete. */
@@ -88,14 +126,14 @@ static void show(struct run *r, uint32_t token) {
     r->last = token;
     for (size_t i = 0; i < n; i++) {
         char out[UTF8_PUSH_MAX];
-        size_t length = utf8_push(&r->utf8, bytes[i], out);
-        if (length > 0 && r->hooks->text) r->hooks->text(r->hooks->ctx, out, length);
+        emit(r, out, utf8_push(&r->utf8, bytes[i], out));
     }
 }
 
 static void show_end(struct run *r) {
     char out[UTF8_PUSH_MAX];
-    size_t length = utf8_end(&r->utf8, out);
+    emit(r, out, utf8_end(&r->utf8, out));
+    size_t length = stop_end(&r->ending, out);
     if (length > 0 && r->hooks->text) r->hooks->text(r->hooks->ctx, out, length);
 }
 
@@ -106,8 +144,8 @@ static int ends(const struct model *model, uint32_t token) {
 /* Up to `most` tokens after `token`, counted in *made. */
 static enum status produce(struct run *r, uint32_t token, uint64_t most, uint64_t *made) {
     struct session *s = r->session;
-    for (*made = 0; *made < most; ++*made) {
-        enum status status = feed(r, &token, 1, 1);
+    for (*made = 0; *made < most && !r->ending.matched; ++*made) {
+        enum status status = feed(r, SENTINEL_DECODE, &token, 1, 1);
         if (status != OK) return status;
         struct history history = {.window = s->window, .size = s->model->shape.context, .used = s->used};
         token = sampler_pick(&s->sampler, s->state.compute.kernels, s->state.logits, history);
@@ -126,27 +164,30 @@ static enum status feed_prompt(struct run *r, const uint32_t *prompt, size_t cou
         return fail(r->error, E_UNSUPPORTED, "an empty prompt, and the model has no first token", NULL, 0);
     *last = count == 0 ? t->bos : prompt[count - 1];
     if (count == 0) return OK;
-    enum status status = lead ? feed(r, &t->bos, 1, 0) : OK;
-    return status == OK ? feed(r, prompt, count - 1, 0) : status;
+    enum status status = lead ? feed(r, SENTINEL_PREFILL, &t->bos, 1, 0) : OK;
+    return status == OK ? feed(r, SENTINEL_PREFILL, prompt, count - 1, 0) : status;
 }
 
 enum status generate(struct session *session, const struct platform *platform, const uint32_t *prompt,
                      size_t count, uint64_t most, const struct generate_hooks *hooks,
                      struct generate_result *result, struct error *error) {
     const struct tokenizer *t = &session->model->tokenizer;
-    struct run r = {.session = session, .hooks = hooks, .error = error, .last = TOKEN_NONE};
+    struct run r = {
+        .session = session, .platform = platform, .hooks = hooks, .error = error, .last = TOKEN_NONE};
     uint32_t last = 0;
     *result = (struct generate_result){.prompt_tokens = count};
     session->used = 0;
+    sentinel_turn(&session->sentinel);
     if (t->add_bos || count == 0) r.last = t->bos;
     for (size_t i = 0; i < count; i++) show(&r, prompt[i]);
-    uint64_t start = platform->now_us(platform->ctx);
+    r.ending = stop_start(session->stop_you, session->stop_nl);
+    uint64_t start = now(&r);
     enum status status = most > 0 ? feed_prompt(&r, prompt, count, &last) : OK;
-    uint64_t middle = platform->now_us(platform->ctx);
+    uint64_t middle = now(&r);
     if (status == OK && most > 0) status = produce(&r, last, most, &result->tokens);
     show_end(&r);
     result->prompt_us = middle - start;
-    result->tokens_us = platform->now_us(platform->ctx) - middle;
+    result->tokens_us = now(&r) - middle;
     return status;
 }
 

@@ -7,14 +7,19 @@
 #include "cores.h"
 #include "model.h"
 #include "platform.h"
+#include "ringlog.h"
 #include "sampler.h"
+#include "sentinel.h"
 #include "state.h"
 #include "status.h"
+#include "stop.h"
 #include <stddef.h>
 #include <stdint.h>
 
 /* Tokens of a prompt that are computed at once: each weight is read once for all of them. */
 #define PREFILL_BATCH 32
+
+#define SESSION_LOG_BYTES 65536 /* of memory for the log: Zone C */
 
 /* What a session computes with. Kernels, cores and batch do not change a bit of what it gives. */
 struct session_setup {
@@ -28,9 +33,12 @@ struct session_setup {
 struct session {
     const struct model *model;
     struct state state;
-    struct sampler sampler; /* temp, top_p, top_k and rng are the caller's to set */
-    uint32_t *window;       /* (context): the token of each slot of the cache */
-    uint32_t used;          /* positions so far; in a ring of rotary positions more than the context */
+    struct sampler sampler;   /* settings_apply sets it; rng is the caller's to set */
+    int stop_you, stop_nl;    /* stop sequences that are on (stop.h): the caller's to set */
+    struct sentinel sentinel; /* its ticks are microseconds; strict and budgets are the caller's to set */
+    struct ringlog log;
+    uint32_t *window;         /* (context): the token of each slot of the cache */
+    uint32_t used;            /* positions so far; in a ring of rotary positions more than the context */
 };
 
 /* Sizes every arena; `scratch`: what the caller will carve from it besides. E_MEMORY when a size does not fit. */
@@ -57,9 +65,10 @@ struct generate_result {
  * goes before a prompt where the model's texts begin with it, and before an empty one; it is not shown. Begins with
  * an empty context. When the context is full, a model with rotary positions forgets the oldest token for each new
  * one; of one with learned positions the older half is dropped and the rest computed anew at its new place.
- * OK: `most` reached, or the text's end (eos; in llama2.c's files bos too). E_STOPPED: hooks->stop said so. E_FORMAT:
- * the model gives a logit that is no finite number. E_UNSUPPORTED: an empty prompt and no bos. E_RANGE: more
- * positions than ROPE_MAX_POSITION. The result is filled always. */
+ * OK: `most` reached, a stop sequence (it is not shown), or the text's end (eos; in llama2.c's files bos too).
+ * E_STOPPED: hooks->stop said so, or with sentinel.stopped the sentinel, and the error says what took how long.
+ * E_FORMAT: the model gives a logit that is no finite number. E_UNSUPPORTED: an empty prompt and no bos. E_RANGE:
+ * more positions than ROPE_MAX_POSITION. The result is filled always. */
 enum status generate(struct session *session, const struct platform *platform, const uint32_t *prompt,
                      size_t count, uint64_t most, const struct generate_hooks *hooks,
                      struct generate_result *result, struct error *error);

@@ -20,7 +20,8 @@ enum status session_plan(struct arena_plan *plan, const struct session_setup *se
     plan->kv = state_kv_bytes(c);
     plan->acts = state_act_bytes(c, batch_of(setup), setup->cores->count);
     plan->scratch = arena_sum(scratch, scratch_bytes(c));
-    if (arena_sum(arena_sum(plan->kv, plan->acts), plan->scratch) == SIZE_MAX)
+    plan->zonec = SESSION_LOG_BYTES;
+    if (arena_sum(arena_sum(arena_sum(plan->kv, plan->acts), plan->scratch), plan->zonec) == SIZE_MAX)
         return fail(error, E_MEMORY, "the model's working memory does not fit an address space", NULL, 0);
     return OK;
 }
@@ -34,8 +35,10 @@ enum status session_open(struct session *s, const struct session_setup *setup, s
     s->sampler.probs = arena_take(&arenas->scratch, c->vocab, sizeof(float));
     s->sampler.candidates = arena_take(&arenas->scratch, c->vocab, sizeof(struct candidate));
     s->window = arena_take(&arenas->scratch, c->context, sizeof(uint32_t));
-    if (!fits || !s->sampler.probs || !s->sampler.candidates || !s->window)
+    void *log = arena_take(&arenas->zonec, SESSION_LOG_BYTES, 1);
+    if (!fits || !log || !s->sampler.probs || !s->sampler.candidates || !s->window)
         return fail(error, E_MEMORY, "the arenas are smaller than their plan", NULL, 0);
+    s->sentinel = sentinel_default();
     model_start(s->model, &s->state);
-    return OK;
+    return ringlog_create(&s->log, log, SESSION_LOG_BYTES, error);
 }

@@ -42,7 +42,7 @@ INLINE qf scales_at(const uint8_t *block, const float *scale, size_t per, size_t
         return q_halves(block, block_size(f));
     if (per == 1)
         return (qf) * (const qf_any *)(scale + b);
-    qf scales;
+    qf scales = {0}; /* each is set below, which gcc sees at -O2 alone */
     size_t at = b / per, left = per - b % per;
 #pragma GCC unroll 8
     for (int j = 0; j < SUMS; j++) {

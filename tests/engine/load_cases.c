@@ -1,16 +1,19 @@
 /* Loads each model of a list, in memory of exactly its size, and runs those that load for a few tokens.
  * stdin: for each, u64 length of the model and of its tokenizer (0: none), and the bytes of both. stdout: for each,
  * a line "code text". */
+#define _POSIX_C_SOURCE 200112L
 #include "engine/generate.h"
 #include "kernels/kernels.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct model model;
 
 static void *take(void *ctx, size_t bytes) {
+    void *memory;
     (void)ctx;
-    return calloc(1, bytes);
+    return posix_memalign(&memory, 64, bytes) == 0 ? memset(memory, 0, bytes) : NULL;
 }
 
 static void give(void *ctx, void *memory, size_t bytes) {
@@ -38,6 +41,7 @@ static void run(void) {
     free(arenas.kv.base);
     free(arenas.acts.base);
     free(arenas.scratch.base);
+    free(arenas.zonec.base);
 }
 
 static unsigned char *read_bytes(uint64_t size) {

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests import cbuild
@@ -41,3 +42,18 @@ def run(ingot: Path) -> Run:
         return done
 
     return start
+
+
+def model_that_says(folder: Path, text: bytes) -> Path:
+    """A model without layers' effect that says `text`, byte after byte, by position."""
+    width = 64
+    shape = models.Shape(context=64, layers=1, heads=1, width=width, hidden=width)
+    tensors = {name: np.zeros_like(t) for name, t in models.random_tensors(shape).items()}
+    tensors["output_norm.weight"] += 1
+    tensors["output.weight"] = np.zeros((256, width), np.float32)
+    for position, byte in enumerate(text):
+        tensors["position_embd.weight"][position, position] = 1
+        tensors["output.weight"][byte, position] += 1
+    path = folder / "says.gguf"
+    path.write_bytes(models.model_bytes(shape, tensors))
+    return path

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.engine import models
-from tests.host.conftest import SHAPE, TENSORS, Run
+from tests.host.conftest import SHAPE, TENSORS, Run, model_that_says
 
 STX, ETX, ENQ = b"\x02", b"\x03", b"\x05"
 
@@ -82,6 +82,13 @@ def test_end_of_input_ends_it(talk: Talk) -> None:
     (b"/top_p 1.01", b"error: top_p must be a number from 0 to 1, not 1.01\n"),
     (b"/top_k -1", b"error: top_k must be a whole number from 0 to 1000000, not -1\n"),
     (b"/max_tokens 0", b"error: max_tokens must be a whole number from 1 to 1000000, not 0\n"),
+    (b"/min_p 0.05", b"min_p=0.05\n"), (b"/repeat 1.1", b"repeat=1.1\n"), (b"/norepeat 3", b"norepeat=3\n"),
+    (b"/loop 4", b"loop=4\n"), (b"/stop_you", b"stop_you=off\n"), (b"/stop_nl on", b"stop_nl=on\n"),
+    (b"/stop_nl yes", b"error: stop_nl must be on or off, not yes\n"),
+    (b"/stop_yuo", b"error: no command /stop_yuo; nearest: /stop_you\n"),
+    (b"/budget decode", b"error: budget must be strict on|off, prefill N or decode N, not: decode\n"),
+    (b"/budget strict 1", b"error: budget must be strict on|off, prefill N or decode N, not: strict 1\n"),
+    (b"/budget depth 1", b"error: budget must be strict on|off, prefill N or decode N, not: depth 1\n"),
     (b"/stats maybe", b"error: stats must be on or off, not: maybe\n"),
     (b"/quit now", b"error: a command that takes no value: /quit\n"),
     (b"/tmep", b"error: no command /tmep; nearest: /temp\n"),
@@ -105,6 +112,97 @@ def test_settings_hold(talk: Talk, run: Run, tiny: Path) -> None:
     assert parts[7] == b"Once\n" + expected + b"\n"
 
 
+def test_settings_reach_the_sampler(run: Run, tmp_path: Path) -> None:
+    """Of a model that says but one letter, greedily: each setting that forbids it."""
+    model = model_that_says(tmp_path, b"a" * 20)
+    for setting in (b"/norepeat 2", b"/loop 3"):
+        parts = run(model, "--chat", "-t", "0", "--tokens", "10",
+                    stdin=b"/stats off\ra\r" + setting + b"\ra\r").stdout.split(b"\n> ")
+        assert parts[2] == b"a\n" + b"a" * 11 + b"\n"
+        assert b"a" * 11 not in parts[4].split(b"\n", 1)[1]
+
+
+@pytest.mark.parametrize(("setting", "said", "shown", "tokens"), [
+    (b"/stop_nl on", b"one\ntwo\n\nthree", b"one\ntwo", 9),
+    (b"/stop_nl on", b"one\nYou: b\n", b"one\nYou: b\n", 20),
+    (b"/stop_you on", b"one\nYou: b", b"one", 8),
+    (b"/stop_you on", b"a\n\nYo\nYou:", b"a\n\nYo", 10),
+    (b"/stop_you on", b"a\nYou\xc3\xa9\nYo\xc3", "a\nYoué\nYo\ufffd".encode(), 20),
+    (b"/stop_you off", b"one\nYou: b\n\nc", b"one\nYou: b\n\nc", 20),
+])
+def test_stop_sequences(run: Run, tmp_path: Path, setting: bytes, said: bytes, shown: bytes, tokens: int) -> None:
+    """A reply ends before one; what only begins like one is shown, at the end too."""
+    model = model_that_says(tmp_path, said + b"\0" if tokens == 20 else said + b"more")
+    parts = run(model, "--chat", "-t", "0", "--tokens", "20", stdin=setting + b"\rx\r/seed\r").stdout.split(b"\n> ")
+    text, stats = parts[2].split(b"\n[stats] ")
+    assert text == b"x\nx" + shown
+    assert stats.startswith(b"tokens=%d " % (tokens if tokens < 20 else len(said)))
+    assert parts[3].startswith(b"/seed\nseed=")
+
+
+def test_stop_sequences_leave_the_prompt_alone(run: Run, tmp_path: Path) -> None:
+    model = model_that_says(tmp_path, b"........abc")
+    said = run(model, "--chat", "-t", "0", "--tokens", "3",
+               stdin=b"/script\r/stop_nl on\r/stop_you on\ra\n\nb\nYou:\r").stdout
+    assert STX + b"a\n\nb\nYou:abc" + ETX in said
+
+
+def test_failsafe_ends_one_turn(talk: Talk, run: Run, tiny: Path) -> None:
+    parts = talk(b"/stats off\r/test_failsafe\rOnce\rOnce\r/log\r")
+    assert re.fullmatch(rb"Once\nOnce\n\[stopped\] prefill took \d+ us a token, budget \d+\n", parts[3])
+    assert parts[4] == b"Once\n" + reply(run, tiny, "Once") + b"\n"
+    assert re.search(rb"\] warning: \[stopped\] prefill took ", parts[5])
+
+
+def test_budgets(talk: Talk, run: Run, tiny: Path) -> None:
+    """Learnt, and without strict never more than counted; strictly, the reply ends. 5 s: no machine is so slow."""
+    parts = talk(b"/stats off\r/budget\rOnce\r/budget\r/budget decode 1\rOnce\r"
+                 b"/budget prefill 5000000\r/budget decode 5000000\r/budget strict on\rOnce\r/budget decode 0\r")
+    whole = b"Once\n" + reply(run, tiny, "Once") + b"\n"
+    assert parts[2] == b"/budget\nsentinel=on strict=off prefill_us=unknown decode_us=unknown raised=0 overruns=0\n"
+    assert parts[3] == whole
+    assert re.search(rb"strict=off prefill_us=\d+ decode_us=\d+ ", parts[4])
+    assert parts[5].endswith(b"decode_us=1 raised=0 overruns=0\n")
+    assert parts[6] == whole
+    assert parts[9].endswith(b" strict=on prefill_us=5000000 decode_us=5000000 raised=0 overruns=0\n")
+    assert parts[10] == whole
+    assert b" decode_us=unknown " in parts[11]
+
+
+def test_a_strict_budget(run: Run, tmp_path: Path) -> None:
+    """A model that surely takes more than 1 us a token."""
+    shape = models.Shape(context=16, layers=4, heads=4, width=256, hidden=1024)
+    model = tmp_path / "m.gguf"
+    model.write_bytes(models.model_bytes(shape, models.random_tensors(shape)))
+    typed = b"/budget strict on\r/budget decode 1\r/budget prefill 5000000\rOnce\r/budget strict off\rOnce\r/log\r"
+    parts = run(model, "--chat", "-t", "0", "--tokens", "5", stdin=typed).stdout.split(b"\n> ")
+    assert re.match(rb"Once\nOnce\n\[stopped\] decode took \d+ us a token, budget 1\n\[stats\] tokens=0 ", parts[4])
+    assert b"[stopped]" not in parts[6]
+    assert re.search(rb"\[\d+\.\d{6}\] (warning: overrun|info: raised): decode took \d+ us a token, ", parts[7])
+
+
+def test_log(talk: Talk) -> None:
+    lines = talk(b"Once\r/tmep 1\r/log\r")[3].decode().splitlines()[1:]
+    said = [line.split("] ", 1)[1] for line in lines if "raised: " not in line and "overrun: " not in line]
+    assert said[0] == "info: turn begins: prompt_tokens=4"
+    assert said[1].startswith("info: [stats] tokens=5 time_ms=")
+    assert said[2:] == ["error: no command /tmep; nearest: /temp"]
+    assert talk(b"/log\r")[1] == b"/log\n"
+
+
+def test_the_log_keeps_the_newest(talk: Talk) -> None:
+    lines = talk(b"/script\r" + b"/x\r" * 600 + b"/yy\r/log\r")[1].split(ENQ)[-2].splitlines()
+    assert len(lines) == (65536 - 64) // 128
+    assert b"no command /x;" in lines[0]
+    assert b"no command /yy;" in lines[-1]
+
+
+def test_memory_is_told_whole(talk: Talk) -> None:
+    sizes = {name: int(size) for name, size in re.findall(r"(\w+)=(\d+)", talk(b"")[0].decode().splitlines()[2])}
+    assert sizes["zonec"] == 65536
+    assert sizes["total"] == sum(sizes[name] for name in ("kv", "acts", "scratch", "zonec"))
+
+
 def test_seed_from_the_clock_is_told(talk: Talk, run: Run, tiny: Path) -> None:
     parts = talk(b"/stats off\r/temp 1\r/seed 0\rOnce\r")
     seed = parts[3].split(b"seed=")[1].strip().decode()
@@ -114,9 +212,10 @@ def test_seed_from_the_clock_is_told(talk: Talk, run: Run, tiny: Path) -> None:
 
 def test_help_lists_every_command(talk: Talk) -> None:
     said = talk(b"/help\r/quit\r")[1].decode()
-    for name in ("help", "temp", "top_k", "top_p", "seed", "max_tokens", "stats", "model", "cpu", "clear", "demo",
+    for name in ("help", "temp", "top_k", "top_p", "min_p", "repeat", "norepeat", "loop", "seed", "max_tokens",
+                 "stop_you", "stop_nl", "stats", "model", "cpu", "budget", "test_failsafe", "log", "clear", "demo",
                  "quit", "script"):
-        assert re.search(rf"^/{name}\b", said, re.M)
+        assert re.search(rf"^/{name} ", said, re.M)
 
 
 def test_model_cpu_and_demo(talk: Talk, run: Run, tiny: Path) -> None:
@@ -232,7 +331,8 @@ def test_type_ahead_survives_a_reply(talk: Talk) -> None:
 def terminal(ingot: Path, tiny: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """The chat on a terminal of its own: the program, and the terminal's other end."""
     other, own = pty.openpty()
-    program = subprocess.Popen([ingot, tiny, "--chat", "--tokens", "1000000"], stdin=own, stdout=own, stderr=own,
+    argv = [ingot, tiny, "--chat", "-t", "0", "--tokens", "1000000"]
+    program = subprocess.Popen(argv, stdin=own, stdout=own, stderr=own,
                                start_new_session=True)
     os.close(own)
     yield program, other

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.engine import llama2c, models
-from tests.host.conftest import SHAPE, TENSORS, Run
+from tests.host.conftest import SHAPE, TENSORS, Run, model_that_says
 
 KERNELS = ("scalar", "sse2", "avx2", "avx512", "avx512vnni")
 
@@ -131,21 +131,6 @@ def test_an_empty_prompt_starts_from_bos(run: Run, tiny: Path, tmp_path: Path) -
     assert out == shown(tokens[1:])
     assert len(tokens) == 11
     np.testing.assert_allclose(logits, models.logits(SHAPE, TENSORS, tokens[:-1]), rtol=1e-4, atol=2e-4)
-
-
-def model_that_says(folder: Path, text: bytes) -> Path:
-    """A model without layers' effect that says `text`, byte after byte, by position."""
-    width = 64
-    shape = models.Shape(context=64, layers=1, heads=1, width=width, hidden=width)
-    tensors = {name: np.zeros_like(t) for name, t in models.random_tensors(shape).items()}
-    tensors["output_norm.weight"] += 1
-    tensors["output.weight"] = np.zeros((256, width), np.float32)
-    for position, byte in enumerate(text):
-        tensors["position_embd.weight"][position, position] = 1
-        tensors["output.weight"][byte, position] += 1
-    path = folder / "says.gguf"
-    path.write_bytes(models.model_bytes(shape, tensors))
-    return path
 
 
 def test_code_points_span_tokens(run: Run, tmp_path: Path) -> None:

@@ -48,11 +48,11 @@ def test_everything_is_the_same(smoke: Project) -> None:
 def test_a_changed_compiler_flag(smoke: Project) -> None:
     """The first stage that differs, the flag, and the section of the object."""
     first = next(iter(sorted(smoke.manifest())))
-    smoke.edit("toolchain/cc.py", '"-O2"', '"-O1"')
+    smoke.edit("toolchain/cc.py", '"-O2"', '"-O3"')
     done = smoke.doit("reproduce", "image=smoke", "toolchain=sandbox", status=1, env={"PATH": "/usr/bin:/bin"})
     assert first.startswith("compile:engine/")
     assert f"the first difference: {first}: DIFFERS" in done.stdout
-    assert re.search(r"^argument .*: -O2 -> -O1$", done.stdout, re.M) and "section .text" in done.stdout
+    assert re.search(r"^argument .*: -O2 -> -O3$", done.stdout, re.M) and "section .text" in done.stdout
     assert re.search(rf"^DIFFERS +{first}: ", done.stdout, re.M) and re.search(r"^same +dataset: ", done.stdout, re.M)
     kept = smoke.folder / "build/smoke/reproduce"
     rebuilt = json.loads((kept / "manifest.json").read_text())

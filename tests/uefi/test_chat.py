@@ -70,6 +70,14 @@ def test_unknown_command(machine: Machine) -> None:
     assert re.search(r"\r\nerror: .*/tmp.*/temp", said)
 
 
+def test_the_sentinel_ends_one_turn(machine: Machine, on_host: Callable[..., bytes]) -> None:
+    machine.ask(b"/test_failsafe")
+    assert re.match(rb"cats\r\ncats\r\n\[stopped\] prefill took \d+ us a token, budget \d+\r\n\[stats\] tokens=0 ",
+                    machine.ask(b"cats"))
+    assert machine.ask(b"cats").startswith(b"cats\r\n" + continued(on_host, b"cats") + b"\r\n[stats]")
+    assert b"] warning: [stopped] prefill took " in machine.ask(b"/log")
+
+
 def test_reader_who_pauses(machine: Machine) -> None:
     """Nothing is lost or sent twice; the lines typed ahead are all answered."""
     once = machine.ask(b"/help")
