@@ -21,7 +21,6 @@ VARIABLES = {
 # Commands that are about an image which a recipe describes.
 FOR_RECIPES = ("bench", "flash", "lock", "plots", "release", "reproduce", "test", "verify")
 
-FAT32_FILE = (1 << 32) - 1  # the longest file of the disk's file system
 LLAMA2C_V2 = b"24ka"
 LLAMA2C_HEADER = struct.Struct("<7i")
 KINDS = "the engine reads GGUF (llama, gpt2; F32, F16, Q8_0, Q4_0) and llama2.c files"
@@ -49,6 +48,8 @@ class OwnModel:
 
     def check_disk(self) -> None:
         """Raises UserError for files that no disk of ours can hold; before anything is copied."""
+        from toolchain.image import FAT32_FILE
+
         for file in self.files.values():
             size = os.stat(file).st_size
             if size > FAT32_FILE:

@@ -12,7 +12,8 @@ import pytest
 
 from tests.project import Project
 from toolchain.errors import UserError
-from toolchain.own_model import FAT32_FILE, OwnModel
+from toolchain.image import FAT32_FILE
+from toolchain.own_model import OwnModel
 
 Data = Callable[[str], Path]
 
