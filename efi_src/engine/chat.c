@@ -126,15 +126,16 @@ enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
 }
 
 /* Working memory, by the plan. */
-static enum status prepare(struct chat *chat, const struct chat_host *host, const struct model *model,
-                           struct error *error) {
+static enum status prepare(struct chat *chat, const struct chat_host *host, const struct models *models,
+                           struct model *model, struct error *error) {
     const struct session_setup setup = {
         .model = model, .kernels = host->kernels, .cores = host->cores, .batch = PREFILL_BATCH};
     struct arenas arenas;
     size_t encoding = tokenizer_scratch(&model->tokenizer, CHAT_LINE_MAX);
     size_t needed = arena_sum(arena_need(CHAT_TOKENS_MAX, sizeof(uint32_t)), arena_need(encoding, 1));
     needed = arena_sum(needed, arena_need(CHAT_LINE_MAX, 1));
-    *chat = (struct chat){.host = host, .model = model, .settings = host->settings, .stats = 1};
+    *chat = (struct chat){
+        .host = host, .models = models, .model = model, .settings = host->settings, .stats = 1};
     enum status status = session_plan(&chat->plan, &setup, needed, error);
     if (status != OK) return status;
     chat_show_cpu(chat);
@@ -173,9 +174,11 @@ static void answer(struct chat *chat) {
     else if (n >= 1 || chat->script) chat_reply(chat, line, n);
 }
 
-enum status chat_run(const struct chat_host *host, const struct model *model, struct error *error) {
+enum status chat_run(const struct chat_host *host, const struct models *models, struct model *model,
+                     struct error *error) {
     struct chat chat;
-    enum status status = prepare(&chat, host, model, error);
+    enum status status = models->open(models->ctx, 0, model, error);
+    if (status == OK) status = prepare(&chat, host, models, model, error);
     if (status != OK) return status;
     show_keys(&chat);
     while (!chat.quit && read_line(&chat) == LINE_READY) answer(&chat);

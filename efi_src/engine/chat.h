@@ -5,7 +5,7 @@
 
 #include "../kernels/kernels.h"
 #include "cores.h"
-#include "model.h"
+#include "models.h"
 #include "platform.h"
 #include "settings.h"
 #include "status.h"
@@ -14,18 +14,20 @@ struct chat_host {
     const struct platform *platform;
     const struct kernels *kernels; /* the table to compute with */
     const struct cores *cores;     /* to compute on */
+    uint32_t features;             /* cpu_features(): which tables this CPU can run */
     const char *cpu;               /* for [cpu] and /cpu: "vendor=AuthenticAMD features=sse2,avx" */
     const char *keys;              /* for [keys]: what leaves this host; NULL: /quit alone */
     struct settings settings;      /* to begin with: settings_default() */
 };
 
-/* Prints the banner lines [cpu], [memory], [model] and [keys], allocates once through the platform
- * and talks until /quit, Ctrl-D on an empty line or the end of input (OK). E_MEMORY when the
+/* Opens the first of the models into `model`, prints the banner lines [cpu], [memory], [model] and [keys],
+ * allocates once for each model through the platform and talks until /quit, Ctrl-D on an empty line or the end of input (OK). E_MEMORY when the
  * model's working memory cannot be had. Everything that goes wrong later is printed as a line
  * `error: …` and the prompt comes back.
  *
  * The prompt is "\n> ". After /script it is ENQ (0x05), input is not echoed, LF is a literal newline
  * (CR submits), and a reply's text stands between STX (0x02) and ETX (0x03). */
-enum status chat_run(const struct chat_host *host, const struct model *model, struct error *error);
+enum status chat_run(const struct chat_host *host, const struct models *models, struct model *model,
+                     struct error *error);
 
 #endif

@@ -15,7 +15,9 @@
 /* What a command may look at and change. */
 struct chat {
     const struct chat_host *host;
-    const struct model *model;
+    const struct models *models;
+    size_t current; /* which of them is open, in: */
+    struct model *model;
     struct settings settings;
     struct arena_plan plan;
     struct session session;
@@ -27,6 +29,18 @@ struct chat {
     int script;       /* framing for programs */
     int quit;
 };
+
+/* A command; its arguments are the n bytes behind its name. */
+struct command {
+    const char *name;     /* without its slash; NULL ends a table */
+    const char *argument; /* for /help; NULL: takes none */
+    const char *help;
+    void (*run)(struct chat *chat, const struct command *command, const char *argument, size_t n);
+};
+
+/* The tables, one a subject: each in the file of its name. */
+extern const struct command commands_basic[];
+extern const struct command commands_log[];
 
 /* Runs the command in the n bytes at `line` ("/temp 0.8"), by its exact name. What it has to say, a
  * line `error: …` for one that does not exist or is misused included, is printed. */

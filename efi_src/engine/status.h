@@ -13,6 +13,8 @@ enum status {
     E_RANGE,       /* an argument outside its documented range */
     E_IO,          /* the host could not read, write or start something */
     E_STOPPED,     /* the user, or a limit, ended the work */
+    E_MISSING,     /* there is no such file */
+    E_FAULT,       /* a CPU exception ended the work */
 };
 
 /* Filled by the function that fails: `text` says what and where, in one line. */

@@ -72,6 +72,14 @@ static enum status load(const struct options *o, struct error *error) {
     return status == OK ? model_load(&model, &files, host_platform(), error) : status;
 }
 
+/* struct models of the one that is loaded already */
+static const char *only_name(void *ctx, size_t i) { return (void)ctx, (void)i, model.name; }
+static uint64_t only_bytes(void *ctx, size_t i) { return (void)ctx, (void)i, model.weight_bytes; }
+static void only_close(void *ctx, struct model *it) { (void)ctx, (void)it; }
+static enum status only_open(void *ctx, size_t i, struct model *it, struct error *error) {
+    return (void)ctx, (void)i, (void)it, (void)error, OK;
+}
+
 /* Everything that one text needs, allocated. */
 struct job {
     struct session session;
@@ -185,10 +193,13 @@ int main(int argc, char **argv) {
     atexit(threads_stop);
 
     if (o.chat) {
-        struct chat_host host = {.platform = platform, .kernels = selection.chosen, .cores = cores, .cpu = cpu,
-                                 .keys = "so does Ctrl-D", .settings = o.settings};
+        struct chat_host host = {.platform = platform, .kernels = selection.chosen, .cores = cores,
+                                 .features = cpu_features(&leaves), .cpu = cpu, .keys = "so does Ctrl-D",
+                                 .settings = o.settings};
+        const struct models models = {.count = 1, .name = only_name, .bytes = only_bytes, .open = only_open,
+                                      .close = only_close};
         host_raw_terminal();
-        status = chat_run(&host, &model, &error);
+        status = chat_run(&host, &models, &model, &error);
         if (!host_flush() && status == OK)
             status = fail(&error, E_IO, "the output could not be written", NULL, 0);
         return status == OK ? 0 : report(&error, model_hint(status));

@@ -124,6 +124,14 @@ static const struct cores *start_cores(EFI_BOOT_SERVICES *bs) {
     return cores;
 }
 
+/* struct models of the one that is loaded already */
+static const char *only_name(void *ctx, size_t i) { return (void)ctx, (void)i, model.name; }
+static uint64_t only_bytes(void *ctx, size_t i) { return (void)ctx, (void)i, model.weight_bytes; }
+static void only_close(void *ctx, struct model *it) { (void)ctx, (void)it; }
+static enum status only_open(void *ctx, size_t i, struct model *it, struct error *error) {
+    return (void)ctx, (void)i, (void)it, (void)error, OK;
+}
+
 /* Loads, chooses the kernels and talks until the user leaves. */
 static enum status chat(EFI_HANDLE image, EFI_SYSTEM_TABLE *st, struct failure *failure) {
     static char cpu[192];
@@ -152,12 +160,15 @@ static enum status chat(EFI_HANDLE image, EFI_SYSTEM_TABLE *st, struct failure *
         .platform = &platform,
         .kernels = selection.chosen,
         .cores = start_cores(st->BootServices),
+        .features = usable,
         .cpu = cpu,
         .keys = "Backspace erases; leaving powers off",
         .settings = settings_default(),
     };
     failure->hint = "give the machine more memory (in QEMU: mem=4G)";
-    return chat_run(&host, &model, &failure->error);
+    const struct models models = {
+        .count = 1, .name = only_name, .bytes = only_bytes, .open = only_open, .close = only_close};
+    return chat_run(&host, &models, &model, &failure->error);
 }
 
 /* Stays readable until somebody has read it. Scripted boots look for these two lines

@@ -1,0 +1,58 @@
+/* Commands about what goes wrong: budgets and the log. */
+#include "commands.h"
+#include "text.h"
+
+/* "strict on", "decode 20000"; 0 when the n bytes are nothing of the kind. */
+static int set_budget(struct sentinel *sentinel, const char *argument, size_t n) {
+    size_t name = 0;
+    uint64_t budget;
+    while (name < n && argument[name] != ' ') name++;
+    size_t value = name;
+    while (value < n && argument[value] == ' ') value++;
+    const char *text = argument + value;
+    size_t length = n - value;
+    if (text_equal(argument, name, "strict")) {
+        int on = text_equal(text, length, "on");
+        if (!on && !text_equal(text, length, "off")) return 0;
+        sentinel->strict = on;
+        return 1;
+    }
+    int prefill = text_equal(argument, name, "prefill");
+    if (!prefill && !text_equal(argument, name, "decode")) return 0;
+    if (!text_read_u64(text, length, &budget)) return 0;
+    sentinel_set_budget(sentinel, prefill ? SENTINEL_PREFILL : SENTINEL_DECODE, budget);
+    return 1;
+}
+
+static void budget(struct chat *chat, const struct command *command, const char *argument, size_t n) {
+    struct sentinel *sentinel = &chat->session.sentinel;
+    char buffer[192];
+    struct text line = text_into(buffer, sizeof buffer);
+    struct error error;
+    (void)command;
+    if (n > 0 && !set_budget(sentinel, argument, n)) {
+        fail(&error, E_RANGE, "budget must be strict on|off, prefill N or decode N, not", argument, n);
+        chat_fail(chat, &error);
+        return;
+    }
+    sentinel_show(sentinel, "us", &line);
+    chat_say(chat, buffer);
+}
+
+static void test_failsafe(struct chat *chat, const struct command *command, const char *argument, size_t n) {
+    (void)command, (void)argument, (void)n;
+    chat->session.sentinel.test = 1;
+    chat_say(chat, "the next reply stops as if it were over its budget");
+}
+
+static void show_log(struct chat *chat, const struct command *command, const char *argument, size_t n) {
+    (void)command, (void)argument, (void)n;
+    chat_show_log(chat);
+}
+
+const struct command commands_log[] = {
+    {"budget", "NAME VALUE", "time a token may take: strict on|off, prefill N, decode N us; 0: learnt", budget},
+    {"test_failsafe", NULL, "the next reply is stopped by the sentinel", test_failsafe},
+    {"log", NULL, "what happened: turns, overruns, errors", show_log},
+    {.name = NULL},
+};
