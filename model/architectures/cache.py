@@ -16,6 +16,7 @@ class Cache:
         self.values = torch.zeros(shape, device=like.device, dtype=like.dtype)
         self.size = size
         self.used = 0
+        self.forgotten = 0  # positions before them that are no longer here
 
     def add(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """keys, values (batch, kv_heads, time, head) behind `used` -> all so far (batch, kv_heads, used+time, head).
@@ -26,6 +27,13 @@ class Cache:
         self.keys[layer, :, :, self.used:end] = keys
         self.values[layer, :, :, self.used:end] = values
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+    def forget(self, count: int) -> None:
+        """The oldest positions go, the others keep what they are: for rotary positions, which are in the keys."""
+        keep = self.used - count
+        self.keys[:, :, :, :keep] = self.keys[:, :, :, count:self.used].clone()
+        self.values[:, :, :, :keep] = self.values[:, :, :, count:self.used].clone()
+        self.used, self.forgotten = keep, self.forgotten + count
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, dropout: float = 0.0) -> Tensor:

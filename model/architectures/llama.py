@@ -96,11 +96,12 @@ class Llama(nn.Module):
 
     def hidden(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
         """tokens (batch, time) -> (batch, time, width), what the head reads"""
-        first = cache.used if cache is not None else 0
-        end = first + tokens.shape[1]
+        used, before = (cache.used, cache.forgotten) if cache is not None else (0, 0)
+        end = used + tokens.shape[1]
         if end > self.shape.context:
             raise ValueError(f"{end} positions in a context of {self.shape.context}")
-        cosine, sine = rotation(first, end, self.shape.head_width, self.shape.rope_theta, tokens.device)
+        cosine, sine = rotation(before + used, before + end, self.shape.head_width, self.shape.rope_theta,
+                                tokens.device)
         x = self.token(tokens)
         for layer in self.layers:
             x = layer(x, cosine, sine, cache)
