@@ -96,7 +96,7 @@ static enum status read_merges(struct tokenizer *t, const struct gguf *file, str
     enum status status = OK;
     uint32_t slots = vocab_slots((uint32_t)merges.count);
     t->merge_mask = slots - 1;
-    t->merges = memory_take(&t->memory, platform, slots, sizeof *t->merges, error);
+    t->merges = memory_take(&t->memory, platform, slots, sizeof *t->merges, "the tokenizer", error);
     if (!t->merges) return E_MEMORY;
     for (uint32_t rank = 1; status == OK && gguf_next_string(file, &merges, &line); rank++)
         status = add_merge(t, &line, rank, error);
@@ -136,7 +136,7 @@ enum status bpe_load(struct tokenizer *t, const struct gguf *file, const struct 
     if (status == OK) status = token_list_open(&list, file, 0, error);
     if (status == OK) status = vocab_open(&t->tokens, list.count, &t->memory, platform, error);
     if (status == OK) {
-        pool = memory_take(&t->memory, platform, list.bytes, 1, error);
+        pool = memory_take(&t->memory, platform, list.bytes, 1, "the tokenizer", error);
         if (!pool) status = E_MEMORY;
     }
     if (status == OK) status = read_pieces(t, &list, pool, error);

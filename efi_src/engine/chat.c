@@ -50,6 +50,9 @@ void chat_show_model(struct chat *chat) {
     text_add(&line, "[memory] ");
     arena_show(&chat->plan, &line);
     chat_say(chat, buffer);
+    line = text_into(buffer, sizeof buffer);
+    text_add(&line, "[memory] ");
+    if (session_show_context(&chat->plan, &line)) chat_say(chat, buffer);
 }
 
 static void show_keys(struct chat *chat) {
@@ -129,7 +132,8 @@ enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
 static enum status prepare(struct chat *chat, const struct chat_host *host, const struct models *models,
                            struct model *model, struct error *error) {
     const struct session_setup setup = {
-        .model = model, .kernels = host->kernels, .cores = host->cores, .batch = PREFILL_BATCH};
+        .model = model, .kernels = host->kernels, .cores = host->cores, .batch = PREFILL_BATCH,
+        .platform = host->platform};
     struct arenas arenas;
     size_t encoding = tokenizer_scratch(&model->tokenizer, CHAT_LINE_MAX);
     size_t needed = arena_sum(arena_need(CHAT_TOKENS_MAX, sizeof(uint32_t)), arena_need(encoding, 1));
@@ -141,8 +145,12 @@ static enum status prepare(struct chat *chat, const struct chat_host *host, cons
     chat_show_cpu(chat);
     chat_show_model(chat);
     status = arenas_open(&arenas, &chat->plan, host->platform, error);
-    if (status == OK) status = session_open(&chat->session, &setup, &arenas, error);
     if (status != OK) return status;
+    status = session_open(&chat->session, &setup, &arenas, error);
+    if (status != OK) {
+        arenas_close(&arenas, host->platform);
+        return status;
+    }
     chat->tokens = arena_take(&arenas.scratch, CHAT_TOKENS_MAX, sizeof(uint32_t));
     chat->encoding = arena_take(&arenas.scratch, encoding, 1);
     chat->line.line = arena_take(&arenas.scratch, CHAT_LINE_MAX, 1);

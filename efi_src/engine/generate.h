@@ -19,14 +19,17 @@
 /* Tokens of a prompt that are computed at once: each weight is read once for all of them. */
 #define PREFILL_BATCH 32
 
+#define SESSION_LEAST_CONTEXT 64 /* or all of a model's, when that is less */
+
 #define SESSION_LOG_BYTES 65536 /* of memory for the log: Zone C */
 
 /* What a session computes with. Kernels, cores and batch do not change a bit of what it gives. */
 struct session_setup {
-    const struct model *model;
+    struct model *model; /* session_plan may set its context */
     const struct kernels *kernels;
     const struct cores *cores;
     size_t batch; /* PREFILL_BATCH; 1 or more */
+    const struct platform *platform; /* whose memory bounds the context; NULL: nothing does */
 };
 
 /* One sequence: what the model has seen of it. */
@@ -41,9 +44,13 @@ struct session {
     uint32_t used;            /* positions so far; in a ring of rotary positions more than the context */
 };
 
-/* Sizes every arena; `scratch`: what the caller will carve from it besides. E_MEMORY when a size does not fit. */
+/* Sizes every arena; `scratch`: what the caller will carve from it besides. A context that does not fit into the
+ * memory there is, with some to spare, becomes the largest multiple of SESSION_LEAST_CONTEXT that does: the model has
+ * it from here on, and its window slides sooner. E_MEMORY when not even the least fits. */
 enum status session_plan(struct arena_plan *plan, const struct session_setup *setup, size_t scratch,
                          struct error *error);
+/* "context 131072 -> 8192: 16480 MiB needed, 1103 MiB found"; 0 and nothing when the model has what it asks for. */
+int session_show_context(const struct arena_plan *plan, struct text *out);
 /* Lays a session out over arenas of that plan. */
 enum status session_open(struct session *session, const struct session_setup *setup, struct arenas *arenas,
                          struct error *error);

@@ -1,12 +1,14 @@
-/* GGUF files (v2, v3, little-endian) over a range of memory: nothing is copied, and nothing is used
- * before it was checked. Format: ggml's docs/gguf.md. */
+/* GGUF files (v2, v3, little-endian) in memory: nothing is copied, and nothing is used before it was checked. A model
+ * may be split into several files (llama.cpp's shards), here parts. Format: ggml's docs/gguf.md. */
 #ifndef INGOT_GGUF_H
 #define INGOT_GGUF_H
 
+#include "pieces.h"
 #include "status.h"
 #include <stddef.h>
 #include <stdint.h>
 
+#define GGUF_MAX_PARTS 16
 #define GGUF_MAX_KEYS 512
 #define GGUF_MAX_TENSORS 4096
 #define GGUF_MAX_DIMS 4
@@ -20,15 +22,19 @@ enum gguf_type {
 
 enum ggml_type { GGML_F32 = 0, GGML_F16 = 1, GGML_Q4_0 = 2, GGML_Q8_0 = 8 };
 
-struct gguf {
-    const uint8_t *bytes;
-    size_t size;
-    uint32_t version;
-    uint32_t keys, tensors;
+struct gguf_part {
+    struct pieces file;
     uint64_t alignment;
-    size_t data_at;                     /* where tensor offsets count from */
+    uint64_t data_at;     /* where tensor offsets count from */
+    uint32_t tensors_end; /* of all tensors: the first behind those of this part */
+};
+
+struct gguf {
+    const uint8_t *bytes; /* the description in the first part: all keys are there */
+    struct gguf_part part[GGUF_MAX_PARTS];
+    uint32_t parts, keys, tensors;
     size_t key_at[GGUF_MAX_KEYS];       /* of each key: where it starts */
-    size_t tensor_at[GGUF_MAX_TENSORS]; /* of each tensor: where its description starts */
+    size_t tensor_at[GGUF_MAX_TENSORS]; /* of each tensor: where its description starts, in its part */
 };
 
 struct gguf_string {
@@ -50,14 +56,16 @@ struct gguf_tensor {
     uint64_t shape[GGUF_MAX_DIMS]; /* fastest first, as in the file; 1 beyond dims */
     enum ggml_type type;
     uint64_t offset, bytes; /* offset counts from data_at */
-    const void *data;
+    const struct pieces *file;
+    uint64_t at; /* in this file */
 };
 
-/* Checks the whole structure: magic and version, every length, type and count, that keys and tensor
- * names are unique, that tensors are aligned, in ascending order, apart from each other and inside
- * the file. E_FORMAT, E_TRUNCATED, E_UNSUPPORTED (big-endian, v1, other tensor types, arrays in
- * arrays, more keys or tensors than there is room for). */
-enum status gguf_open(struct gguf *file, const void *bytes, size_t size, struct error *error);
+/* Checks the whole structure of each of `count` parts: magic and version, every length, type and count, that keys and
+ * (in all parts) tensor names are unique, that tensors are aligned, in ascending order, apart from each other and
+ * inside the file, and that split.no, split.count and split.tensors.count are those of these parts. What describes a
+ * part must lie in its first piece. E_FORMAT, E_TRUNCATED, E_MEMORY (it does not), E_UNSUPPORTED (big-endian, v1,
+ * other tensor types, arrays in arrays, more keys, tensors or parts than there is room for). */
+enum status gguf_open(struct gguf *file, const struct pieces *parts, size_t count, struct error *error);
 
 /* By name; 0 when there is none. */
 int gguf_find(const struct gguf *file, const char *key, struct gguf_value *value);

@@ -8,11 +8,11 @@
 #define V2_HEADER 256
 
 struct reader {
-    const uint8_t *bytes;
-    size_t size, at; /* at <= size */
-    uint32_t group;  /* 0: fp32 */
-    float *expanded; /* where the next matrix goes that is not used in place; NULL: only look */
-    uint64_t floats; /* of all such */
+    const struct pieces *file;
+    const uint8_t *header; /* its first bytes */
+    uint64_t at;    /* <= file->size */
+    uint32_t group; /* 0: fp32 */
+    int look;       /* whether all is there: nothing is kept, copied or expanded yet */
     struct model *model;
     const struct platform *platform;
     struct error *error;
@@ -25,14 +25,30 @@ static uint32_t u32_at(const uint8_t *bytes, size_t at) {
     return value;
 }
 
-/* The next n bytes; NULL when the file has not as many */
-static const void *take(struct reader *r, uint64_t n, const char *name) {
-    if (r->status == OK && n > r->size - r->at)
+/* n bytes of new memory; NULL when there are none, and then nothing is read any more */
+static void *get_memory(struct reader *r, uint64_t n, const char *name) {
+    void *block = memory_take(&r->model->memory, r->platform, n, 1, name, r->error);
+    if (!block) r->status = E_MEMORY;
+    return block;
+}
+
+/* The next n bytes are not needed. */
+static void pass(struct reader *r, uint64_t n, const char *name) {
+    if (r->status == OK && n > r->file->size - r->at)
         r->status = fail(r->error, E_TRUNCATED, "the file ends inside", name, text_length(name));
-    if (r->status != OK) return NULL;
-    const void *part = r->bytes + r->at;
-    r->at += (size_t)n;
-    return part;
+    if (r->status == OK) r->at += n;
+}
+
+/* The next n bytes, or a copy where they lie in two pieces; NULL when the file has not as many, and to look */
+static const void *take(struct reader *r, uint64_t n, const char *name) {
+    uint64_t at = r->at;
+    pass(r, n, name);
+    if (r->status != OK || r->look) return NULL;
+    const void *part = pieces_find(r->file, at, n);
+    if (part) return part;
+    void *copy = get_memory(r, n, name);
+    if (copy) pieces_copy(r->file, at, (size_t)n, copy);
+    return copy;
 }
 
 static void count(struct reader *r, uint64_t parameters, uint64_t bytes) {
@@ -46,11 +62,10 @@ static const float *take_vector(struct reader *r, uint64_t n, const char *name) 
 }
 
 /* values (n), each times the scale of its group -> the same in fp32; `scales` may be unaligned */
-static const float *expand(struct reader *r, const int8_t *values, const uint8_t *scales, uint64_t n) {
-    float *out = r->expanded;
-    r->floats += n;
+static const float *expand(struct reader *r, const int8_t *values, const uint8_t *scales, uint64_t n,
+                           const char *name) {
+    float *out = r->look ? NULL : get_memory(r, n * sizeof(float), name);
     if (!out) return NULL;
-    r->expanded += n;
     for (uint64_t i = 0; i < n; i++) {
         union { uint32_t bits; float number; } scale = {.bits = u32_at(scales, i / r->group * sizeof(float))};
         out[i] = (float)values[i] * scale.number;
@@ -68,7 +83,7 @@ static struct tensor take_matrix(struct reader *r, uint64_t rows, uint64_t cols,
         const void *scales = take(r, n / r->group * sizeof(float), name);
         if (r->status != OK) return t;
         if (r->group % 32 != 0) {
-            t.data = expand(r, values, scales, n);
+            t.data = expand(r, values, scales, n, name);
         } else {
             t.type = TENSOR_Q8_G;
             t.data = values;
@@ -118,7 +133,7 @@ static void take_v0(struct reader *r) {
     take_norms(r, 2);
     take_feed_forward(r);
     g->norm = take_vector(r, c->width, "rms_final");
-    take(r, (uint64_t)c->context * (c->head_width / 2) * 2 * sizeof(float), "the rotary table"); /* not used */
+    pass(r, (uint64_t)c->context * (c->head_width / 2) * 2 * sizeof(float), "the rotary table");
 }
 
 static void take_v2(struct reader *r) {
@@ -137,13 +152,13 @@ static enum status take_all(struct reader *r, int v2, size_t header, int tied) {
     const struct shape *c = &r->model->shape;
     struct llama *g = &r->model->llama;
     r->at = header;
-    r->floats = r->model->parameters = r->model->weight_bytes = 0;
+    r->model->parameters = r->model->weight_bytes = 0;
     if (v2) take_v2(r);
     else take_v0(r);
     g->head = g->token;
     if (!tied) g->head = take_matrix(r, c->vocab, c->width, "wcls");
     if (r->status != OK) return r->status;
-    if (r->at != r->size) return fail(r->error, E_FORMAT, "bytes after the last tensor", NULL, 0);
+    if (r->at != r->file->size) return fail(r->error, E_FORMAT, "bytes after the last tensor", NULL, 0);
     r->model->bytes_per_token = r->model->weight_bytes;
     if (!tied) /* a row of the embeddings, not all of them */
         r->model->bytes_per_token -=
@@ -192,7 +207,7 @@ static enum status read_shape(struct shape *c, const uint8_t *bytes, int *tied, 
 
 static enum status read_v2(struct reader *r, int *tied) {
     struct shape *c = &r->model->shape;
-    uint32_t version = u32_at(r->bytes, 4);
+    uint32_t version = u32_at(r->header, 4);
     if (version != 2) {
         struct text t = error_text(r->error, E_UNSUPPORTED);
         text_add(&t, "a llama2.c file of version ");
@@ -200,37 +215,37 @@ static enum status read_v2(struct reader *r, int *tied) {
         text_add(&t, "; this engine reads versions 0 and 2");
         return E_UNSUPPORTED;
     }
-    enum status status = read_shape(c, r->bytes + 8, tied, r->error);
+    enum status status = read_shape(c, r->header + 8, tied, r->error);
     if (status != OK) return status;
-    if (!*tied) return refuse(r->error, "vocabulary", u32_at(r->bytes, 28));
-    *tied = r->bytes[36] != 0;
-    r->group = u32_at(r->bytes, 37);
+    if (!*tied) return refuse(r->error, "vocabulary", u32_at(r->header, 28));
+    *tied = r->header[36] != 0;
+    r->group = u32_at(r->header, 37);
     if (r->group == 0 || c->width % r->group != 0 || c->hidden % r->group != 0)
         return refuse(r->error, "group", r->group);
     return OK;
 }
 
-enum status llama2c_read(struct model *model, const void *bytes, size_t size, const struct platform *platform,
+enum status llama2c_read(struct model *model, const struct pieces *file, const struct platform *platform,
                          struct error *error) {
-    struct reader r = {.bytes = bytes, .size = size, .model = model, .platform = platform, .error = error};
-    int v2 = size >= 8 && u32_at(r.bytes, 0) == V2_MAGIC, tied = 1;
+    struct reader r = {.file = file, .model = model, .platform = platform, .error = error, .look = 1};
+    const uint8_t *magic = pieces_find(file, 0, 8);
+    int v2 = magic && u32_at(magic, 0) == V2_MAGIC, tied = 1;
     size_t header = v2 ? V2_HEADER : V0_HEADER;
     struct text name = text_into(model->name, sizeof model->name);
-    if (size < header)
+    r.header = pieces_find(file, 0, header);
+    if (!r.header)
         return fail(error, v2 ? E_TRUNCATED : E_FORMAT, v2 ? "the file ends inside its header"
                     : "neither a GGUF nor a llama2.c file: too short", NULL, 0);
-    if ((uintptr_t)bytes % sizeof(float) != 0)
-        return fail(error, E_FORMAT, "the file does not lie at an aligned address", NULL, 0);
-    enum status status = v2 ? read_v2(&r, &tied) : read_shape(&model->shape, r.bytes, &tied, error);
+    for (unsigned i = 0; i < file->count; i++)
+        if ((uintptr_t)file->piece[i].bytes % sizeof(float) != 0)
+            return fail(error, E_FORMAT, "the file does not lie at an aligned address", NULL, 0);
+    enum status status = v2 ? read_v2(&r, &tied) : read_shape(&model->shape, r.header, &tied, error);
     if (status != OK) return status;
     text_add(&name, "llama2.c");
     model->architecture = MODEL_LLAMA;
     model->ends_at_bos = 1;
     model->llama.rope_factors = NULL;
     status = take_all(&r, v2, header, tied);
-    if (status != OK || r.floats == 0) return status;
-    model->expanded_bytes = r.floats * sizeof(float);
-    model->expanded = r.expanded = platform->alloc(platform->ctx, model->expanded_bytes);
-    if (!r.expanded) return fail(error, E_MEMORY, "no memory for the matrices in fp32", NULL, 0);
-    return take_all(&r, v2, header, tied);
+    r.look = 0;
+    return status == OK ? take_all(&r, v2, header, tied) : status;
 }

@@ -83,7 +83,7 @@ enum status tokenizer_load_llama2c(struct tokenizer *t, const void *bytes, size_
         return fail(error, E_UNSUPPORTED, "a vocabulary of more than 1048576 tokens", NULL, 0);
     enum status status = vocab_open(&t->tokens, vocab, &t->memory, platform, error);
     if (status == OK) {
-        byte_texts = memory_take(&t->memory, platform, 256, 1, error);
+        byte_texts = memory_take(&t->memory, platform, 256, 1, "the tokenizer", error);
         if (!byte_texts) status = E_MEMORY;
     }
     if (status == OK) status = read_pieces(t, &r, byte_texts, error);

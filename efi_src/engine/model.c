@@ -3,39 +3,38 @@
 #include "llama2c_file.h"
 #include "model_gguf.h"
 
-int model_is_gguf(const void *bytes, size_t size) {
-    return size >= 4 && text_equal(bytes, 4, "GGUF");
+int model_is_gguf(const struct pieces *file) {
+    const char *start = pieces_find(file, 0, 4);
+    return start && text_equal(start, 4, "GGUF");
 }
 
 static enum status load_gguf(struct model *model, const struct model_files *files, const struct platform *platform,
                              struct error *error) {
     if (files->tokenizer)
         return fail(error, E_IO, "a GGUF file holds its tokenizer; no other is used", NULL, 0);
-    enum status status = gguf_open(&model->file, files->bytes, files->size, error);
+    enum status status = gguf_open(&model->file, files->parts, files->count, error);
     if (status == OK) status = model_read_config(model, error);
     if (status == OK) status = tokenizer_load(&model->tokenizer, &model->file, platform, error);
     if (status != OK) return status;
     model->shape.vocab = model->tokenizer.vocab;
-    status = model_read_tensors(model, error);
-    if (status != OK) tokenizer_close(&model->tokenizer, platform);
+    status = model_read_tensors(model, platform, error);
+    if (status != OK) model_close(model, platform);
     return status;
-}
-
-static void release_expanded(struct model *model, const struct platform *platform) {
-    if (model->expanded && platform->release)
-        platform->release(platform->ctx, model->expanded, model->expanded_bytes);
-    model->expanded = NULL;
 }
 
 static enum status load_llama2c(struct model *model, const struct model_files *files,
                                 const struct platform *platform, struct error *error) {
-    enum status status = llama2c_read(model, files->bytes, files->size, platform, error);
-    if (status == OK && !files->tokenizer)
+    const struct pieces *words = files->tokenizer;
+    if (files->count != 1) return fail(error, E_UNSUPPORTED, "a llama2.c model of several files", NULL, 0);
+    enum status status = llama2c_read(model, files->parts, platform, error);
+    if (status == OK && !words)
         status = fail(error, E_IO, "a llama2.c file needs its tokenizer, and none was given", NULL, 0);
+    if (status == OK && words->count > 1)
+        status = fail(error, E_MEMORY, "no piece of memory holds the whole tokenizer", NULL, 0);
     if (status == OK)
-        status = tokenizer_load_llama2c(&model->tokenizer, files->tokenizer, files->tokenizer_size,
+        status = tokenizer_load_llama2c(&model->tokenizer, words->piece[0].bytes, (size_t)words->size,
                                         model->shape.vocab, platform, error);
-    if (status != OK) release_expanded(model, platform);
+    if (status != OK) memory_release(&model->memory, platform);
     return status;
 }
 
@@ -45,14 +44,16 @@ enum status model_load(struct model *model, const struct model_files *files, con
     model->parameters = model->weight_bytes = model->bytes_per_token = 0;
     model->types = 0;
     model->ends_at_bos = 0;
-    model->expanded = NULL;
-    if (model_is_gguf(files->bytes, files->size)) return load_gguf(model, files, platform, error);
-    return load_llama2c(model, files, platform, error);
+    model->memory = (struct memory){.last = NULL};
+    int gguf = files->count > 0 && model_is_gguf(&files->parts[0]);
+    enum status status = gguf ? load_gguf(model, files, platform, error) : load_llama2c(model, files, platform, error);
+    model->context = model->shape.context;
+    return status;
 }
 
 void model_close(struct model *model, const struct platform *platform) {
     tokenizer_close(&model->tokenizer, platform);
-    release_expanded(model, platform);
+    memory_release(&model->memory, platform);
 }
 
 static void show_number(struct text *out, const char *name, uint64_t number) {

@@ -5,6 +5,8 @@
 #include "gguf.h"
 #include "gpt2.h"
 #include "llama.h"
+#include "memory.h"
+#include "pieces.h"
 #include "platform.h"
 #include "shape.h"
 #include "status.h"
@@ -15,15 +17,15 @@ enum architecture { MODEL_GPT2, MODEL_LLAMA };
 
 struct model {
     enum architecture architecture;
-    struct shape shape;
+    struct shape shape;    /* its context may become less than: */
+    uint32_t context;      /* the one that the file says */
     union {
         struct gpt2 gpt2;
         struct llama llama;
     };
     struct tokenizer tokenizer;
     int ends_at_bos;       /* llama2.c's files: the next text's bos ends this one */
-    void *expanded;        /* matrices that cannot be used in place; NULL: none */
-    size_t expanded_bytes;
+    struct memory memory;  /* of tensors that cannot be used in place */
     struct gguf file;      /* of a GGUF; the tokenizer reads it */
     char name[64];         /* general.name, printable ASCII */
     unsigned types;        /* bit 1 << enum tensor_type: of the matrices */
@@ -32,22 +34,22 @@ struct model {
     uint64_t bytes_per_token; /* weights read to compute one token's logits */
 };
 
-/* The bytes of a model: 4-byte aligned, and they must outlive it. */
+/* The files of a model; their bytes must outlive it. */
 struct model_files {
-    const void *bytes; /* a GGUF or a llama2.c file */
-    size_t size;
-    const void *tokenizer; /* tokenizer.bin of a llama2.c file; NULL: none */
-    size_t tokenizer_size;
+    const struct pieces *parts; /* a GGUF (the parts of one that is split), or a llama2.c file */
+    size_t count;
+    const struct pieces *tokenizer; /* tokenizer.bin of a llama2.c file, in one piece; NULL: none */
 };
 
-/* Every shape is checked against the configuration before a pointer is kept. The struct is large (about 150 KB):
- * keep it static, not on a stack. After a failure there is nothing to close. */
+/* Every shape is checked against the configuration before a pointer is kept. Tensors are used where they lie; one
+ * that lies in two pieces is copied. The struct is large (about 150 KB): keep it static, not on a stack. After a
+ * failure there is nothing to close. */
 enum status model_load(struct model *model, const struct model_files *files, const struct platform *platform,
                        struct error *error);
 void model_close(struct model *model, const struct platform *platform);
 
 /* Whether these bytes start a file that holds its tokenizer. */
-int model_is_gguf(const void *bytes, size_t size);
+int model_is_gguf(const struct pieces *file);
 
 /* "name=… params=… context=… …" */
 void model_show(const struct model *model, struct text *out);

@@ -234,8 +234,8 @@ enum status model_read_config(struct model *model, struct error *error) {
     return llama ? read_llama(model, error) : read_gpt2(model, error);
 }
 
-enum status model_read_tensors(struct model *model, struct error *error) {
-    struct weights k = {.file = &model->file, .error = error, .status = OK};
+enum status model_read_tensors(struct model *model, const struct platform *platform, struct error *error) {
+    struct weights k = {.file = &model->file, .memory = &model->memory, .platform = platform, .error = error};
     enum status status = model->architecture == MODEL_LLAMA ? take_llama(&k, model) : take_gpt2(&k, model);
     model->types = k.types;
     model->parameters = k.parameters;

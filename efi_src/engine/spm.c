@@ -77,7 +77,7 @@ enum status spm_load(struct tokenizer *t, const struct gguf *file, const struct 
     enum status status = token_list_open(&list, file, 1, error);
     if (status == OK) status = vocab_open(&t->tokens, list.count, &t->memory, platform, error);
     if (status == OK) {
-        pool = memory_take(&t->memory, platform, list.bytes + 256, 1, error);
+        pool = memory_take(&t->memory, platform, list.bytes + 256, 1, "the tokenizer", error);
         if (!pool) status = E_MEMORY;
     }
     if (status == OK) status = read_pieces(t, &list, pool, error);

@@ -71,6 +71,11 @@ void text_add_short(struct text *t, double value) {
     text_add_bytes(t, buffer, number.used);
 }
 
+void text_add_mib(struct text *t, uint64_t bytes) {
+    const uint64_t mib = 1 << 20;
+    text_add_fixed(t, (double)bytes / (double)mib, bytes < 10 * mib ? 1 : 0);
+}
+
 struct text error_text(struct error *error, enum status code) {
     error->code = code;
     return text_into(error->text, sizeof error->text);

@@ -23,6 +23,9 @@ void text_add_fixed(struct text *t, double value, unsigned decimals);
 /* As few decimals, at most 6, as the value needs: 0.8, 1, 0.05. */
 void text_add_short(struct text *t, double value);
 
+/* A size in MiB: "500", and "0.1" or "9.8" below 10 */
+void text_add_mib(struct text *t, uint64_t bytes);
+
 /* Starts an error: sets its code and returns its text, for more to be added. */
 struct text error_text(struct error *error, enum status code);
 /* A whole error: `what`, and when name is not NULL ": " and the name. Returns code. */

@@ -4,29 +4,6 @@
 
 #define NONE UINT32_MAX
 
-void *memory_take(struct memory *m, const struct platform *platform, uint64_t n, size_t size,
-                  struct error *error) {
-    size_t bytes;
-    void *block = NULL;
-    if (n == 0) n = 1;
-    if (m->blocks < sizeof m->block / sizeof m->block[0] && !__builtin_mul_overflow(n, size, &bytes))
-        block = platform->alloc(platform->ctx, bytes);
-    if (!block) {
-        fail(error, E_MEMORY, "not enough memory for the tokenizer", NULL, 0);
-        return NULL;
-    }
-    m->block[m->blocks] = block;
-    m->bytes[m->blocks++] = bytes;
-    return block;
-}
-
-void memory_release(struct memory *m, const struct platform *platform) {
-    while (m->blocks > 0) {
-        m->blocks--;
-        if (platform->release) platform->release(platform->ctx, m->block[m->blocks], m->bytes[m->blocks]);
-    }
-}
-
 uint64_t vocab_mix(uint64_t x) { /* splitmix64's finish */
     x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
     x = (x ^ x >> 27) * 0x94D049BB133111EBu;
@@ -82,9 +59,10 @@ enum status vocab_open(struct vocab *v, uint32_t count, struct memory *m, const 
     v->longest = 0;
     for (uint32_t byte = 0; byte < 256; byte++) v->byte_id[byte] = NONE;
     v->words.mask = v->specials.mask = slots - 1;
-    v->pieces = memory_take(m, platform, count, sizeof *v->pieces, error);
-    if (v->pieces) v->words.slots = memory_take(m, platform, slots, sizeof(uint32_t), error);
-    if (v->pieces && v->words.slots) v->specials.slots = memory_take(m, platform, slots, sizeof(uint32_t), error);
+    v->pieces = memory_take(m, platform, count, sizeof *v->pieces, "the tokenizer", error);
+    if (v->pieces) v->words.slots = memory_take(m, platform, slots, sizeof(uint32_t), "the tokenizer", error);
+    if (v->pieces && v->words.slots)
+        v->specials.slots = memory_take(m, platform, slots, sizeof(uint32_t), "the tokenizer", error);
     return v->pieces && v->words.slots && v->specials.slots ? OK : E_MEMORY;
 }
 

@@ -2,6 +2,7 @@
 #ifndef INGOT_VOCAB_H
 #define INGOT_VOCAB_H
 
+#include "memory.h"
 #include "platform.h"
 #include "status.h"
 #include <stddef.h>
@@ -28,13 +29,6 @@ struct word_table {
     uint32_t mask;
 };
 
-/* What was allocated, to be given back. */
-struct memory {
-    void *block[8];
-    size_t bytes[8];
-    uint32_t blocks;
-};
-
 struct vocab {
     struct piece *pieces; /* (count) */
     uint32_t count;
@@ -43,10 +37,6 @@ struct vocab {
     uint32_t byte_id[256];      /* the token of each byte */
     uint32_t longest;           /* bytes of the longest word */
 };
-
-/* n * size zeroed bytes; NULL (and E_MEMORY in error) when there are not as many. */
-void *memory_take(struct memory *m, const struct platform *platform, uint64_t n, size_t size, struct error *error);
-void memory_release(struct memory *m, const struct platform *platform);
 
 /* Room for `count` pieces, all still to be set. */
 enum status vocab_open(struct vocab *v, uint32_t count, struct memory *m, const struct platform *platform,

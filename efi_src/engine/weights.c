@@ -22,6 +22,20 @@ static void wrong_shape(struct weights *w, const char *name, uint64_t rows, uint
     w->status = E_FORMAT;
 }
 
+/* Where the tensor lies, or a copy where it lies in two pieces. */
+static const void *place(struct weights *w, const struct gguf_tensor *t) {
+    const void *data = pieces_find(t->file, t->at, t->bytes);
+    char name[96];
+    struct text what = text_into(name, sizeof name);
+    if (data) return data;
+    text_add(&what, "the tensor ");
+    text_add_name(&what, t->name.text, t->name.length);
+    void *copy = memory_take(w->memory, w->platform, t->bytes, 1, name, w->error);
+    if (copy) pieces_copy(t->file, t->at, (size_t)t->bytes, copy);
+    else w->status = E_MEMORY;
+    return copy;
+}
+
 static struct tensor take(struct weights *w, uint32_t layer, const char *name, uint64_t rows, uint64_t cols) {
     struct tensor none = {.data = NULL};
     struct gguf_tensor t;
@@ -40,14 +54,15 @@ static struct tensor take(struct weights *w, uint32_t layer, const char *name, u
         wrong_shape(w, buffer, rows, cols);
     } else if (rows == 1 && t.type != GGML_F32) {
         w->status = fail(w->error, E_UNSUPPORTED, "a vector that is not F32", buffer, full.used);
-    } else if ((uintptr_t)t.data % sizeof(float) != 0) {
-        w->status = fail(w->error, E_FORMAT, "the file does not lie at an aligned address", NULL, 0);
     }
+    const void *data = w->status == OK ? place(w, &t) : NULL;
+    if (data && (uintptr_t)data % sizeof(float) != 0)
+        w->status = fail(w->error, E_FORMAT, "the file does not lie at an aligned address", NULL, 0);
     if (w->status != OK) return none;
     w->taken++;
     w->parameters += rows * cols;
     w->bytes += t.bytes;
-    return (struct tensor){.type = type_of(t.type), .rows = rows, .cols = cols, .data = t.data};
+    return (struct tensor){.type = type_of(t.type), .rows = rows, .cols = cols, .data = data};
 }
 
 struct tensor weights_matrix(struct weights *w, uint32_t layer, const char *name, uint64_t rows, uint64_t cols) {

@@ -3,12 +3,15 @@
 #define INGOT_WEIGHTS_H
 
 #include "gguf.h"
+#include "memory.h"
 #include "status.h"
 #include "tensor.h"
 
 /* What has been taken. The first failure stays, and nothing is taken after it. */
 struct weights {
     const struct gguf *file;
+    struct memory *memory; /* for tensors that lie in two pieces of a file: they are copied */
+    const struct platform *platform;
     uint32_t taken;
     uint64_t parameters, bytes;
     unsigned types; /* bit 1 << enum tensor_type: of the matrices */

@@ -4,43 +4,18 @@
 #include "../kernels/cpu.h"
 #include "../kernels/select.h"
 #include "bench.h"
+#include "mapped.h"
 #include "options.h"
 #include "platform.h"
 #include "threads.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 static struct model model; /* too large for a stack */
-
-/* The file's bytes, in place. */
-static enum status map_file(const char *path, const void **bytes, size_t *size, struct error *error) {
-    struct stat info;
-    void *memory = MAP_FAILED;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int known = fd >= 0 && fstat(fd, &info) == 0;
-    if (known && !S_ISREG(info.st_mode)) {
-        close(fd);
-        return fail(error, E_IO, "not a regular file", path, strlen(path));
-    }
-    if (known && info.st_size == 0) {
-        close(fd);
-        return fail(error, E_TRUNCATED, "an empty file", path, strlen(path));
-    }
-    if (known) memory = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    int reason = errno;
-    if (fd >= 0) close(fd);
-    if (memory == MAP_FAILED) return fail(error, E_IO, strerror(reason), path, strlen(path));
-    *bytes = memory;
-    *size = (size_t)info.st_size;
-    return OK;
-}
+static struct mapped mapped;
 
 static int report(const struct error *error, const char *hint) {
     fprintf(stderr, "ingot: %s\nhint: %s\n", error->text, hint);
@@ -60,16 +35,12 @@ static const char *model_hint(enum status status) {
 
 /* The model, and the tokenizer where the model has none: of -z, or as llama2.c has it tokenizer.bin. */
 static enum status load(const struct options *o, struct error *error) {
-    struct model_files files = {.tokenizer = NULL};
-    enum status status = map_file(o->model, &files.bytes, &files.size, error);
+    enum status status = mapped_open(&mapped, o->model, o->tokenizer, error);
     if (status != OK) return status;
-    if (o->tokenizer) {
-        status = map_file(o->tokenizer, &files.tokenizer, &files.tokenizer_size, error);
-    } else if (!model_is_gguf(files.bytes, files.size)) {
-        struct error ignored; /* model_load says what is missing */
-        map_file("tokenizer.bin", &files.tokenizer, &files.tokenizer_size, &ignored);
-    }
-    return status == OK ? model_load(&model, &files, host_platform(), error) : status;
+    struct model_files files = mapped_files(&mapped);
+    status = model_load(&model, &files, host_platform(), error);
+    if (status != OK) mapped_close(&mapped);
+    return status;
 }
 
 /* struct models of the one that is loaded already */
@@ -104,6 +75,8 @@ static enum status prepare(struct job *job, const struct options *o, const struc
     line = text_into(buffer, sizeof buffer);
     arena_show(&job->plan, &line);
     fprintf(stderr, "[memory] %s\n", buffer);
+    line = text_into(buffer, sizeof buffer);
+    if (session_show_context(&job->plan, &line)) fprintf(stderr, "[memory] %s\n", buffer);
     status = arenas_open(&arenas, &job->plan, platform, error);
     if (status == OK) status = session_open(&job->session, setup, &arenas, error);
     if (status != OK) return status;
@@ -207,7 +180,7 @@ int main(int argc, char **argv) {
     if (o.settings.seed == 0) o.settings.seed = (uint64_t)time(NULL);
     fprintf(stderr, "[cpu] %s kernel=%s\n", cpu, selection.chosen->name);
     struct session_setup setup = {
-        .model = &model, .kernels = selection.chosen, .cores = cores, .batch = (size_t)o.batch};
+        .model = &model, .kernels = selection.chosen, .cores = cores, .batch = (size_t)o.batch, .platform = platform};
     status = prepare(&job, &o, &setup, &error);
     if (status != OK) return report(&error, model_hint(status));
     if (!o.bench) return print_text(&job, &o);

@@ -94,10 +94,11 @@ static enum status find_model(struct model_files *out, EFI_HANDLE image, EFI_BOO
     static const char *const gguf[] = {GGUF_FILE}, *const llama2c[] = {LLAMA2C_FILE, TOKENIZER_FILE};
     size_t size = (size_t)(model_blob_end - model_blob_start);
     struct reference wanted[REFERENCES_MOST];
-    struct model_file found[REFERENCES_MOST] = {{model_blob_start, size}};
+    static struct pieces found[REFERENCES_MOST];
     size_t n = references_read(model_blob_start, size, wanted);
     const char *const *names = n == 1 ? gguf : llama2c;
 
+    found[0] = pieces_one(model_blob_start, size);
     for (size_t i = 0; i < n; i++) {
         enum status status =
             model_file_load(&found[i], names[i], &wanted[i], image, bs, &platform, features, failure);
@@ -106,7 +107,7 @@ static enum status find_model(struct model_files *out, EFI_HANDLE image, EFI_BOO
     }
     if (n > 0)
         measure_files(bs, names, wanted, n);
-    *out = (struct model_files){found[0].bytes, found[0].size, found[1].bytes, found[1].size};
+    *out = (struct model_files){.parts = found, .count = 1, .tokenizer = n > 1 ? &found[1] : NULL};
     return OK;
 }
 

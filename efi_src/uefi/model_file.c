@@ -75,7 +75,7 @@ static const uint8_t *take(void *ctx, uint64_t at, const uint8_t *bytes, size_t 
 }
 
 /* The open file into memory of its size */
-static enum status read_in(struct model_file *out, struct file *file, const struct reference *wanted,
+static enum status read_in(struct pieces *out, struct file *file, const struct reference *wanted,
                            EFI_BOOT_SERVICES *bs, const struct platform *platform, uint32_t features,
                            struct failure *failure) {
     uint8_t digest[SHA256_BYTES];
@@ -83,23 +83,24 @@ static enum status read_in(struct model_file *out, struct file *file, const stru
 
     if (file->size != wanted->size || file->size == 0)
         return refuse_size(file, wanted->size, failure);
-    uint8_t *bytes = memory_pages(bs, file->size), *piece = memory_low(bs, LOAD_PIECE);
-    if (!bytes || !piece)
-        return refuse_memory(file, bs, failure);
+    uint8_t *piece = memory_low(bs, LOAD_PIECE), *bytes = piece ? memory_pages(bs, file->size) : NULL;
     struct load how = {
         .platform = platform, .sha = sha_select(features), .piece = piece, .take = take, .ctx = bytes};
-    enum status status = load(&how, file, digest, failure);
-    memory_free(bs, piece, LOAD_PIECE);
+    enum status status = bytes ? load(&how, file, digest, failure) : refuse_memory(file, bs, failure);
+    if (piece)
+        memory_free(bs, piece, LOAD_PIECE);
+    if (status == OK && memcmp(digest, wanted->sha256, SHA256_BYTES) != 0)
+        status = refuse_digest(file->name, digest, wanted->sha256, failure);
+    if (status != OK && bytes)
+        memory_free(bs, bytes, file->size);
     if (status != OK)
         return status;
-    if (memcmp(digest, wanted->sha256, SHA256_BYTES) != 0)
-        return refuse_digest(file->name, digest, wanted->sha256, failure);
     say_loaded(platform, file, platform->now_us(platform->ctx) - start, how.sha->name);
-    *out = (struct model_file){.bytes = bytes, .size = file->size};
+    *out = pieces_one(bytes, file->size);
     return OK;
 }
 
-enum status model_file_load(struct model_file *out, const char *name, const struct reference *wanted,
+enum status model_file_load(struct pieces *out, const char *name, const struct reference *wanted,
                             EFI_HANDLE image, EFI_BOOT_SERVICES *bs, const struct platform *platform,
                             uint32_t features, struct failure *failure) {
     struct file file;
@@ -110,4 +111,10 @@ enum status model_file_load(struct model_file *out, const char *name, const stru
     status = read_in(out, &file, wanted, bs, platform, features, failure);
     file_close(&file);
     return status;
+}
+
+void model_file_release(struct pieces *file, EFI_BOOT_SERVICES *bs) {
+    for (unsigned i = 0; i < file->count; i++)
+        memory_free(bs, (void *)file->piece[i].bytes, file->piece[i].size);
+    *file = (struct pieces){.count = 0};
 }

@@ -2,6 +2,7 @@
 #ifndef INGOT_UEFI_MODEL_FILE_H
 #define INGOT_UEFI_MODEL_FILE_H
 
+#include "../engine/pieces.h"
 #include "../engine/platform.h"
 #include "failure.h"
 #include "reference.h"
@@ -11,15 +12,13 @@
 #define LLAMA2C_FILE "model.bin" /* and beside it: */
 #define TOKENIZER_FILE "tokenizer.bin"
 
-struct model_file {
-    const uint8_t *bytes; /* page-aligned */
-    size_t size;
-};
-
 /* Reads the file `name`, says how long that took, and refuses any but the one of the reference. Nobody has
- * looked into the bytes when it returns. `features`: cpu_features(). */
-enum status model_file_load(struct model_file *out, const char *name, const struct reference *wanted,
+ * looked into the bytes when it returns, and after a failure no memory is kept. `features`: cpu_features(). */
+enum status model_file_load(struct pieces *out, const char *name, const struct reference *wanted,
                             EFI_HANDLE image, EFI_BOOT_SERVICES *bs, const struct platform *platform,
                             uint32_t features, struct failure *failure);
+
+/* Gives the memory back. */
+void model_file_release(struct pieces *file, EFI_BOOT_SERVICES *bs);
 
 #endif

@@ -38,10 +38,7 @@ static void run(void) {
         model_run(&model, &session.state, tokens, 1, last);
         if (model.architecture == MODEL_LLAMA) model_run(&model, &session.state, tokens, 1, last + 1);
     }
-    free(arenas.kv.base);
-    free(arenas.acts.base);
-    free(arenas.scratch.base);
-    free(arenas.zonec.base);
+    arenas_close(&arenas, &platform);
 }
 
 static unsigned char *read_bytes(uint64_t size) {
@@ -55,7 +52,8 @@ int main(void) {
     while (fread(size, sizeof size, 1, stdin) == 1) {
         struct error error = {.code = OK, .text = ""};
         unsigned char *bytes = read_bytes(size[0]), *tokenizer = read_bytes(size[1]);
-        struct model_files files = {.bytes = bytes, .size = size[0], .tokenizer = tokenizer, .tokenizer_size = size[1]};
+        struct pieces file = pieces_one(bytes, size[0]), words = pieces_one(tokenizer, size[1]);
+        struct model_files files = {.parts = &file, .count = 1, .tokenizer = tokenizer ? &words : NULL};
         enum status status = model_load(&model, &files, &platform, &error);
         if (status == OK) {
             run();

@@ -38,7 +38,8 @@ EXPORT struct case_tokenizer *shim_open(const void *bytes, size_t size, uint32_t
     if (vocab != 0) {
         status = tokenizer_load_llama2c(&c->tokenizer, bytes, size, vocab, &platform, error);
     } else {
-        status = gguf_open(&c->file, bytes, size, error);
+        struct pieces parts = pieces_one(bytes, size);
+        status = gguf_open(&c->file, &parts, 1, error);
         if (status == OK) status = tokenizer_load(&c->tokenizer, &c->file, &platform, error);
     }
     if (status != error->code) abort(); /* the text belongs to the status */

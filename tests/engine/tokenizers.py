@@ -19,7 +19,7 @@ from tests.engine.models import alphabet
 DATA = cbuild.SOURCES.parent.parent / "shared" / "data"
 GOLDEN = Path(__file__).with_name("tokens.json")
 PARTS = ("tokenizer", "spm", "bpe", "merge", "vocab", "token_list", "pretokenizer", "unicode", "unicode_table",
-         "llama2c_tokenizer", "gguf", "text", "utf8")
+         "llama2c_tokenizer", "gguf", "gguf_value", "pieces", "memory", "text", "utf8")
 SHIM = Path(__file__).with_name("tokenizer_shim.c")
 SOURCES = (*(cbuild.SOURCES / "engine" / f"{part}.c" for part in PARTS), SHIM)
 NONE = 2**32 - 1
