@@ -136,6 +136,7 @@ static enum status prepare(struct chat *chat, const struct chat_host *host, cons
         .platform = host->platform};
     struct arenas arenas;
     size_t encoding = tokenizer_scratch(&model->tokenizer, CHAT_LINE_MAX);
+    if (encoding < CHAT_PAGE_MAX) encoding = CHAT_PAGE_MAX;
     size_t needed = arena_sum(arena_need(CHAT_TOKENS_MAX, sizeof(uint32_t)), arena_need(encoding, 1));
     needed = arena_sum(needed, arena_need(CHAT_LINE_MAX, 1));
     *chat = (struct chat){
@@ -152,7 +153,7 @@ static enum status prepare(struct chat *chat, const struct chat_host *host, cons
         return status;
     }
     chat->tokens = arena_take(&arenas.scratch, CHAT_TOKENS_MAX, sizeof(uint32_t));
-    chat->encoding = arena_take(&arenas.scratch, encoding, 1);
+    chat->encoding = chat->page = arena_take(&arenas.scratch, encoding, 1);
     chat->line.line = arena_take(&arenas.scratch, CHAT_LINE_MAX, 1);
     chat->line.size = CHAT_LINE_MAX;
     chat->line.platform = chat->input.platform = host->platform;

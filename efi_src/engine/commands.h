@@ -10,6 +10,7 @@
 #include "settings.h"
 
 #define CHAT_LINE_MAX 16384
+#define CHAT_PAGE_MAX (256u << 10) /* of text for a file */
 #define CHAT_TOKENS_MAX (CHAT_LINE_MAX + 2) /* a token a byte, and what a tokenizer puts first */
 
 /* What a command may look at and change. */
@@ -24,7 +25,8 @@ struct chat {
     struct input input;
     struct lineedit line;
     uint32_t *tokens; /* (CHAT_TOKENS_MAX): of the prompt */
-    void *encoding;   /* working memory of the tokenizer */
+    void *encoding;   /* working memory of the tokenizer; */
+    char *page;       /* the same, (CHAT_PAGE_MAX): where commands put together a file's text */
     int stats;        /* show [stats] after a reply */
     int script;       /* framing for programs */
     int quit;
@@ -52,6 +54,7 @@ void chat_fail(struct chat *chat, const struct error *error);     /* a line `err
 void chat_show_cpu(struct chat *chat);                            /* the line [cpu] */
 void chat_show_model(struct chat *chat);                          /* the lines [model] and [memory] */
 void chat_show_log(struct chat *chat);                            /* its records, a line each */
+void chat_save(struct chat *chat, const char *name, const struct text *page); /* a file; says so, or why not */
 void chat_set_seed(struct chat *chat);                            /* starts the random numbers anew */
 enum status chat_reply(struct chat *chat, const char *prompt, size_t n); /* prints a reply; E_STOPPED */
 

@@ -50,9 +50,42 @@ static void show_log(struct chat *chat, const struct command *command, const cha
     chat_show_log(chat);
 }
 
+void chat_save(struct chat *chat, const char *name, const struct text *page) {
+    const struct platform *platform = chat->host->platform;
+    const struct platform_part part = {page->at, page->used};
+    struct error error;
+    char buffer[128];
+    struct text line = text_into(buffer, sizeof buffer);
+    if (!platform->file_write) {
+        fail(&error, E_UNSUPPORTED, "there is no disk to write to for", name, text_length(name));
+        chat_fail(chat, &error);
+    } else if (platform->file_write(platform->ctx, name, &part, 1, &error) != OK) {
+        chat_fail(chat, &error);
+    } else {
+        text_add(&line, "[saved] ");
+        text_add(&line, name);
+        text_add(&line, " bytes=");
+        text_add_u64(&line, page->used);
+        chat_say(chat, buffer);
+    }
+}
+
+static void add(void *ctx, const char *text, size_t n) { text_add_bytes(ctx, text, n); }
+
+static void save_log(struct chat *chat, const struct command *command, const char *argument, size_t n) {
+    struct text page = text_into(chat->page, CHAT_PAGE_MAX);
+    (void)command, (void)argument, (void)n;
+    ringlog_dump(&chat->session.log, add, &page);
+    chat_save(chat, "log.txt", &page);
+}
+
+_Static_assert(SESSION_LOG_BYTES / sizeof(struct ringlog_record) * RINGLOG_LINE_MAX < CHAT_PAGE_MAX,
+               "a page holds the whole log");
+
 const struct command commands_log[] = {
     {"budget", "NAME VALUE", "time a token may take: strict on|off, prefill N, decode N us; 0: learnt", budget},
     {"test_failsafe", NULL, "the next reply is stopped by the sentinel", test_failsafe},
     {"log", NULL, "what happened: turns, overruns, errors", show_log},
+    {"save_log", NULL, "writes it to the file log.txt", save_log},
     {.name = NULL},
 };

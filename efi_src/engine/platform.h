@@ -39,9 +39,9 @@ struct platform {
     /* Bytes that alloc could still give: in all, and in one piece -> *largest. NULL: not known. */
     uint64_t (*memory_free)(void *ctx, uint64_t *largest);
 
-    /* Files beside the program (UEFI: the root of its volume; the host: the working directory), by names
-     * of printable ASCII without '/' and '\\'. All three are NULL where there are none. E_IO, and E_MISSING
-     * for a file that is not there. */
+    /* Files beside the program (UEFI: the root of its volume; the host: the working directory). All three
+     * are NULL where there are none. E_RANGE for a name that filename_check (filename.h) refuses, E_MISSING
+     * for a file that is not there, else E_IO. */
     enum status (*file_size)(void *ctx, const char *name, uint64_t *size, struct error *error);
     /* n bytes from `from` on, all of them. */
     enum status (*file_read)(void *ctx, const char *name, uint64_t from, void *to, size_t n, struct error *error);

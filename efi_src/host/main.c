@@ -166,7 +166,7 @@ int main(int argc, char **argv) {
     atexit(threads_stop);
 
     if (o.chat) {
-        struct chat_host host = {.platform = platform, .kernels = selection.chosen, .cores = cores,
+        struct chat_host host = {.platform = host_chat_platform(), .kernels = selection.chosen, .cores = cores,
                                  .features = cpu_features(&leaves), .cpu = cpu, .keys = "so does Ctrl-D",
                                  .settings = o.settings};
         const struct models models = {.count = 1, .name = only_name, .bytes = only_bytes, .open = only_open,

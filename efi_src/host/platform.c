@@ -1,5 +1,6 @@
 /* Console, clock and memory of a Linux process. */
 #include "platform.h"
+#include "files.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -69,18 +70,14 @@ static void release(void *ctx, void *memory, size_t bytes) {
 }
 
 static struct console console;
-static const struct platform platform = {
-    .ctx = &console,
-    .write = console_write,
-    .read = console_read,
-    .wait = console_wait,
-    .clear = console_clear,
-    .now_us = now_us,
-    .alloc = alloc,
-    .release = release,
-};
+#define PLAIN .ctx = &console, .write = console_write, .read = console_read, .wait = console_wait, \
+              .clear = console_clear, .now_us = now_us, .alloc = alloc, .release = release
+static const struct platform plain = {PLAIN};
+static const struct platform chat = {
+    PLAIN, .file_size = files_size, .file_read = files_read, .file_write = files_write};
 
-const struct platform *host_platform(void) { return &platform; }
+const struct platform *host_platform(void) { return &plain; }
+const struct platform *host_chat_platform(void) { return &chat; }
 
 static void restore(void) { tcsetattr(STDIN_FILENO, TCSANOW, &cooked); }
 

@@ -6,6 +6,8 @@
 
 /* There is one console, so there is one platform. */
 const struct platform *host_platform(void);
+/* The same with the files of the working directory: for --chat. */
+const struct platform *host_chat_platform(void);
 
 /* When stdin is a terminal: gives its keys one by one, unechoed, Ctrl-C as a byte, until the
  * program ends. */

@@ -24,8 +24,7 @@ static enum status refuse(struct failure *failure, const char *what, const char 
     return E_IO;
 }
 
-/* The root folder of the volume; NULL where the program came from no disk that the firmware can read */
-static EFI_FILE_HANDLE open_root(EFI_HANDLE image, EFI_BOOT_SERVICES *bs) {
+EFI_FILE_HANDLE file_root(EFI_HANDLE image, EFI_BOOT_SERVICES *bs) {
     EFI_GUID loaded_guid = EFI_LOADED_IMAGE_PROTOCOL_GUID, volume_guid = EFI_SIMPLE_FILE_SYSTEM_PROTOCOL_GUID;
     EFI_LOADED_IMAGE *loaded = NULL;
     EFI_FILE_IO_INTERFACE *volume = NULL;
@@ -62,7 +61,7 @@ enum status file_open(struct file *file, EFI_HANDLE image, EFI_BOOT_SERVICES *bs
     for (size_t i = 0; name[i] && i + 1 < NAME_MOST; i++)
         path[i] = (CHAR16)name[i];
     *file = (struct file){.name = name};
-    EFI_FILE_HANDLE root = open_root(image, bs);
+    EFI_FILE_HANDLE root = file_root(image, bs);
     if (!root)
         return refuse(failure, "the program was started from no disk: there is no ", name, "", EFI_SUCCESS,
                       "start it from its own disk; link_model: true needs none");

@@ -1,4 +1,4 @@
-/* Files of the volume that the program was started from; they are only read. */
+/* Reading files of the volume that the program was started from, one after another; disk.h writes. */
 #ifndef INGOT_UEFI_FILE_H
 #define INGOT_UEFI_FILE_H
 
@@ -20,5 +20,8 @@ enum status file_open(struct file *file, EFI_HANDLE image, EFI_BOOT_SERVICES *bs
 /* The next n bytes, all of them; E_TRUNCATED where the file ends before. */
 enum status file_read(struct file *file, void *to, size_t n, struct failure *failure);
 void file_close(struct file *file);
+
+/* The root folder of that volume; NULL where the program came from no disk that the firmware can read. */
+EFI_FILE_HANDLE file_root(EFI_HANDLE image, EFI_BOOT_SERVICES *bs);
 
 #endif

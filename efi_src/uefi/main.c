@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "console.h"
 #include "cores.h"
+#include "disk.h"
 #include "failure.h"
 #include "measure.h"
 #include "memory.h"
@@ -49,6 +50,9 @@ static const struct platform platform = {
     .now_us = platform_now_us,
     .alloc = platform_alloc,
     .release = platform_release,
+    .file_size = disk_size,
+    .file_read = disk_read,
+    .file_write = disk_write,
 };
 
 static void say(const char *text) { console_write(&console, text, text_length(text)); }
@@ -198,6 +202,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st) {
     avx_enable();
     const char *source = clock_open(&clock, st);
     console_open(&console, image, st, &clock);
+    disk_open(image, st->BootServices);
     say_boot(source, secure_boot_on(st));
     if (chat(image, st, &failure) != OK)
         say_failure(&failure);

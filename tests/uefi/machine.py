@@ -31,11 +31,13 @@ class Reply:
 
 
 class Machine:
-    """Boots `image` (which it never writes to) with a serial line on a socket."""
+    """Boots `image` with a serial line on a socket. What the program writes to its disk is forgotten; with
+    `written=True` it is in the image, and with `written=False` the disk is write-protected."""
 
     def __init__(
         self, folder: Path, image: Path, *, machine: str = "q35", cpu: str = "max", smp: int = 1,
-        mem: str = "256M", more: Sequence[str] = (), fds: Sequence[int] = ()
+        mem: str = "256M", more: Sequence[str] = (), fds: Sequence[int] = (),
+        written: bool | None = None
     ) -> None:
         qemu, code = real_qemu()
         self.folder = folder
@@ -44,6 +46,7 @@ class Machine:
         self.started = time.monotonic()
         self.banner = b""
         self.received = b""
+        access = {None: "snapshot=on", True: "snapshot=off", False: "readonly=on"}[written]
         self.log = (folder / "qemu.log").open("wb")
         (self.line, line), (monitor, control) = socket.socketpair(), socket.socketpair()
         line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # a reader who pauses is soon felt
@@ -53,7 +56,7 @@ class Machine:
                 "-nodefaults", "-vga", "std", "-display", "none",
                 "-drive", f"if=pflash,format={code.format},readonly=on,file={code.code}",
                 "-drive", f"if=pflash,format={code.format},file={variables}",
-                "-drive", f"if=virtio,format=raw,snapshot=on,file={image}",
+                "-drive", f"if=virtio,format=raw,{access},file={image}",
                 "-chardev", f"socket,id=line,fd={line.fileno()}", "-serial", "chardev:line",
                 "-chardev", f"socket,id=qmp,fd={control.fileno()}", "-mon", "chardev=qmp,mode=control"),
             env=qemu.environ(os.environ),
