@@ -45,6 +45,10 @@ void chat_show_model(struct chat *chat) {
     struct text line = text_into(buffer, sizeof buffer);
     text_add(&line, "[model] ");
     model_show(chat->model, &line);
+    const char *template = template_name(&chat->model->tokenizer.chat);
+    if (template) text_add(&line, " template=");
+    if (template) text_add(&line, template);
+    if (template && !talk_is_turn(chat)) text_add(&line, ": plain continuation");
     chat_say(chat, buffer);
     line = text_into(buffer, sizeof buffer);
     text_add(&line, "[memory] ");
@@ -105,12 +109,12 @@ static void show_end(struct chat *chat, enum status status, const struct generat
 }
 
 enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
-    struct generate_hooks hooks = {.ctx = chat, .text = put, .stop = stopped};
+    int turn = talk_is_turn(chat);
+    struct generate_hooks hooks = {.ctx = chat, .text = put, .stop = stopped, .turn = turn};
     struct generate_result result;
     struct error error;
     size_t count;
-    enum status status = tokenizer_encode(&chat->model->tokenizer, prompt, n, chat->encoding, chat->tokens,
-                                          CHAT_TOKENS_MAX, &count, &error);
+    enum status status = talk_begin(chat, prompt, n, &count, &error);
     if (status != OK) {
         chat_fail(chat, &error);
         return status;
@@ -119,12 +123,15 @@ enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
     chat->session.stop_you = chat->settings.stop_you != 0;
     chat->session.stop_nl = chat->settings.stop_nl != 0;
     log_begin(chat, count);
+    int kept = !session_is_empty(&chat->session);
     if (chat->script) put_byte(chat, STX);
-    status = generate(&chat->session, chat->host->platform, chat->tokens, count, chat->settings.max_tokens,
+    if (chat->script && turn) talk_show_prompt(chat, prompt, n);
+    status = generate(&chat->session, chat->host->platform, chat->talk.tokens, count, chat->settings.max_tokens,
                       &hooks, &result, &error);
     if (chat->script) put_byte(chat, ETX);
     put_byte(chat, '\n');
     show_end(chat, status, &result, &error);
+    if (kept && session_is_empty(&chat->session)) chat_say(chat, "[reset] the conversation begins anew");
     return status;
 }
 
@@ -135,10 +142,7 @@ static enum status prepare(struct chat *chat, const struct chat_host *host, cons
         .model = model, .kernels = host->kernels, .cores = host->cores, .batch = PREFILL_BATCH,
         .platform = host->platform};
     struct arenas arenas;
-    size_t encoding = tokenizer_scratch(&model->tokenizer, CHAT_LINE_MAX);
-    if (encoding < CHAT_PAGE_MAX) encoding = CHAT_PAGE_MAX;
-    size_t needed = arena_sum(arena_need(CHAT_TOKENS_MAX, sizeof(uint32_t)), arena_need(encoding, 1));
-    needed = arena_sum(needed, arena_need(CHAT_LINE_MAX, 1));
+    size_t needed = arena_sum(talk_need(model), arena_need(CHAT_LINE_MAX, 1));
     *chat = (struct chat){
         .host = host, .models = models, .model = model, .settings = host->settings, .stats = 1};
     enum status status = session_plan(&chat->plan, &setup, needed, error);
@@ -152,8 +156,7 @@ static enum status prepare(struct chat *chat, const struct chat_host *host, cons
         arenas_close(&arenas, host->platform);
         return status;
     }
-    chat->tokens = arena_take(&arenas.scratch, CHAT_TOKENS_MAX, sizeof(uint32_t));
-    chat->encoding = chat->page = arena_take(&arenas.scratch, encoding, 1);
+    talk_open(chat, &arenas.scratch);
     chat->line.line = arena_take(&arenas.scratch, CHAT_LINE_MAX, 1);
     chat->line.size = CHAT_LINE_MAX;
     chat->line.platform = chat->input.platform = host->platform;

@@ -11,7 +11,17 @@
 
 #define CHAT_LINE_MAX 16384
 #define CHAT_PAGE_MAX (256u << 10) /* of text for a file */
-#define CHAT_TOKENS_MAX (CHAT_LINE_MAX + 2) /* a token a byte, and what a tokenizer puts first */
+/* A token a byte, what a tokenizer puts first, and a template's marks. */
+#define CHAT_TOKENS_MAX (CHAT_LINE_MAX + TEMPLATE_SYSTEM_MAX + TEMPLATE_MARKS_MAX + 2)
+
+/* From lines to turns of a conversation. */
+struct talk {
+    uint32_t *tokens;           /* (CHAT_TOKENS_MAX): of the prompt */
+    struct template_room room;
+    char system[TEMPLATE_SYSTEM_MAX];
+    size_t system_n;            /* of system; 0: none */
+    int go_on;                  /* without a template: the next line goes on from the text there is */
+};
 
 /* What a command may look at and change. */
 struct chat {
@@ -24,9 +34,8 @@ struct chat {
     struct session session;
     struct input input;
     struct lineedit line;
-    uint32_t *tokens; /* (CHAT_TOKENS_MAX): of the prompt */
-    void *encoding;   /* working memory of the tokenizer; */
-    char *page;       /* the same, (CHAT_PAGE_MAX): where commands put together a file's text */
+    struct talk talk;
+    char *page;       /* (CHAT_PAGE_MAX): where commands put together a file's text; the tokenizer's memory */
     int stats;        /* show [stats] after a reply */
     int script;       /* framing for programs */
     int quit;
@@ -43,6 +52,7 @@ struct command {
 /* The tables, one a subject: each in the file of its name. */
 extern const struct command commands_basic[];
 extern const struct command commands_log[];
+extern const struct command commands_talk[];
 
 /* Runs the command in the n bytes at `line` ("/temp 0.8"), by its exact name. What it has to say, a
  * line `error: …` for one that does not exist or is misused included, is printed. */
@@ -57,5 +67,14 @@ void chat_show_log(struct chat *chat);                            /* its records
 void chat_save(struct chat *chat, const char *name, const struct text *page); /* a file; says so, or why not */
 void chat_set_seed(struct chat *chat);                            /* starts the random numbers anew */
 enum status chat_reply(struct chat *chat, const char *prompt, size_t n); /* prints a reply; E_STOPPED */
+
+/* commands_talk.c: its part of the scratch arena, with the model open. */
+size_t talk_need(const struct model *model);
+void talk_open(struct chat *chat, struct arena *scratch);
+/* The prompt as tokens -> talk.tokens: a turn of the conversation, or without a template a text of its own, for which
+ * the session is made empty. */
+enum status talk_begin(struct chat *chat, const char *prompt, size_t n, size_t *count, struct error *error);
+int talk_is_turn(const struct chat *chat);
+void talk_show_prompt(struct chat *chat, const char *prompt, size_t n); /* a line of text, safe to show */
 
 #endif

@@ -12,6 +12,7 @@ struct run {
     struct utf8 utf8;
     struct stop ending; /* what the reply ends at */
     uint32_t last;      /* token shown, or bos; TOKEN_NONE at the start */
+    int moved;          /* positions that were there before this run are there no more */
     struct error *error;
 };
 
@@ -54,6 +55,7 @@ static enum status drop_older_half(struct run *r) {
     struct session *s = r->session;
     uint32_t keep = s->model->shape.context / 2, from = s->used - keep;
     s->used = 0;
+    r->moved = 1;
     for (uint32_t i = 0; i < keep; i++) s->window[i] = s->window[from + i];
     while (s->used < keep) {
         if (stopped(r)) return stop(r);
@@ -75,6 +77,7 @@ static enum status make_room(struct run *r, size_t count, size_t *m) {
     if (s->used >= context && !ring) status = drop_older_half(r);
     if (ring && s->used >= ROPE_MAX_POSITION)
         status = fail(r->error, E_RANGE, "a text of more than 1048576 tokens", NULL, 0);
+    r->moved |= s->used >= context;
     *m = s->used < context ? least(least(count, s->state.batch), context - s->used) : 1;
     return status;
 }
@@ -103,6 +106,7 @@ static enum status feed(struct run *r, enum sentinel_phase phase, const uint32_t
         if (status != OK) return status;
         uint64_t start = now(r);
         run_batch(r->session, tokens + i, m);
+        r->session->pending = TOKEN_NONE;
         size_t row = r->hooks->logits ? 0 : want_logits && i + m == count ? m - 1 : m;
         for (; status == OK && row < m; row++) status = compute_logits(r, row);
         if (status == OK) status = watch(r, phase, start, m);
@@ -138,12 +142,14 @@ static void show_end(struct run *r) {
 }
 
 static int ends(const struct model *model, uint32_t token) {
-    return token == model->tokenizer.eos || (model->ends_at_bos && token == model->tokenizer.bos);
+    const struct tokenizer *t = &model->tokenizer;
+    return token == t->eos || token == t->eot || token == t->chat.end || (model->ends_at_bos && token == t->bos);
 }
 
-/* Up to `most` tokens after `token`, counted in *made. */
+/* Up to `most` tokens after `token`, counted in *made. The last one is pending then. */
 static enum status produce(struct run *r, uint32_t token, uint64_t most, uint64_t *made) {
     struct session *s = r->session;
+    s->pending = token;
     for (*made = 0; *made < most && !r->ending.matched; ++*made) {
         enum status status = feed(r, SENTINEL_DECODE, &token, 1, 1);
         if (status != OK) return status;
@@ -151,40 +157,62 @@ static enum status produce(struct run *r, uint32_t token, uint64_t most, uint64_
         token = sampler_pick(&s->sampler, s->state.compute.kernels, s->state.logits, history);
         if (ends(s->model, token)) return OK;
         show(r, token);
+        s->pending = token;
     }
     return OK;
 }
 
-/* bos where it belongs, then every token of the prompt but the last, which is the first that a new token follows
- * from -> *last */
+/* What is still to be fed of the text so far, or where there is none bos where it belongs; then every token of the
+ * prompt but the last, which is the first that a new token follows from -> *last */
 static enum status feed_prompt(struct run *r, const uint32_t *prompt, size_t count, uint32_t *last) {
-    const struct tokenizer *t = &r->session->model->tokenizer;
-    int lead = t->bos != TOKEN_NONE && (t->add_bos || count == 0);
-    if (!lead && count == 0)
-        return fail(r->error, E_UNSUPPORTED, "an empty prompt, and the model has no first token", NULL, 0);
-    *last = count == 0 ? t->bos : prompt[count - 1];
+    struct session *s = r->session;
+    const struct tokenizer *t = &s->model->tokenizer;
+    int fresh = session_is_empty(s);
+    uint32_t before = fresh && !r->hooks->turn && (t->add_bos || count == 0) ? t->bos : s->pending;
+    *last = count == 0 ? before : prompt[count - 1];
+    if (*last == TOKEN_NONE)
+        return fail(r->error, E_UNSUPPORTED,
+                    fresh ? "an empty prompt, and the model has no first token"
+                          : "an empty prompt, and the text before it has ended", NULL, 0);
     if (count == 0) return OK;
-    enum status status = lead ? feed(r, SENTINEL_PREFILL, &t->bos, 1, 0) : OK;
+    enum status status = before != TOKEN_NONE ? feed(r, SENTINEL_PREFILL, &before, 1, 0) : OK;
     return status == OK ? feed(r, SENTINEL_PREFILL, prompt, count - 1, 0) : status;
+}
+
+/* The last token of the text so far; bos, or none, before a new one. */
+static uint32_t last_of(const struct session *s, size_t count) {
+    const struct tokenizer *t = &s->model->tokenizer;
+    if (s->pending != TOKEN_NONE) return s->pending;
+    if (s->used > 0) return s->window[(s->used - 1) % s->model->shape.context];
+    return t->add_bos || count == 0 ? t->bos : TOKEN_NONE;
+}
+
+/* The prompt was not fed to its end: as if it had not begun, or where that is gone from the cache, nothing. */
+static void take_back(const struct run *r, uint32_t used, uint32_t pending) {
+    session_reset(r->session);
+    if (r->moved) return;
+    r->session->used = used;
+    r->session->pending = pending;
 }
 
 enum status generate(struct session *session, const struct platform *platform, const uint32_t *prompt,
                      size_t count, uint64_t most, const struct generate_hooks *hooks,
                      struct generate_result *result, struct error *error) {
-    const struct tokenizer *t = &session->model->tokenizer;
-    struct run r = {
-        .session = session, .platform = platform, .hooks = hooks, .error = error, .last = TOKEN_NONE};
-    uint32_t last = 0;
+    struct run r = {.session = session, .platform = platform, .hooks = hooks, .error = error};
+    uint32_t last = 0, used = session->used, pending = session->pending;
     *result = (struct generate_result){.prompt_tokens = count};
-    session->used = 0;
     sentinel_turn(&session->sentinel);
-    if (t->add_bos || count == 0) r.last = t->bos;
-    for (size_t i = 0; i < count; i++) show(&r, prompt[i]);
+    r.last = last_of(session, count);
+    if (hooks->turn && count > 0) r.last = prompt[count - 1];
+    else
+        for (size_t i = 0; i < count; i++) show(&r, prompt[i]);
     r.ending = stop_start(session->stop_you, session->stop_nl);
     uint64_t start = now(&r);
     enum status status = most > 0 ? feed_prompt(&r, prompt, count, &last) : OK;
     uint64_t middle = now(&r);
-    if (status == OK && most > 0) status = produce(&r, last, most, &result->tokens);
+    if (status != OK) take_back(&r, used, pending);
+    else if (most > 0) status = produce(&r, last, most, &result->tokens);
+    if (status != OK && status != E_STOPPED) session_reset(session);
     show_end(&r);
     result->prompt_us = middle - start;
     result->tokens_us = now(&r) - middle;

@@ -42,6 +42,7 @@ struct session {
     struct ringlog log;
     uint32_t *window;         /* (context): the token of each slot of the cache */
     uint32_t used;            /* positions so far; in a ring of rotary positions more than the context */
+    uint32_t pending;         /* the text's last token, when it is not yet in the cache; TOKEN_NONE: none */
 };
 
 /* Sizes every arena; `scratch`: what the caller will carve from it besides. A context that does not fit into the
@@ -54,6 +55,9 @@ int session_show_context(const struct arena_plan *plan, struct text *out);
 /* Lays a session out over arenas of that plan. */
 enum status session_open(struct session *session, const struct session_setup *setup, struct arenas *arenas,
                          struct error *error);
+/* Forgets the text: the next one begins with an empty context. What is set stays, random numbers included. */
+void session_reset(struct session *session);
+int session_is_empty(const struct session *session);
 
 /* What generate tells its caller; each may be NULL, and gets `ctx`. */
 struct generate_hooks {
@@ -61,6 +65,7 @@ struct generate_hooks {
     void (*text)(void *ctx, const char *utf8, size_t n); /* safe to show (utf8.h), whole code points */
     int (*stop)(void *ctx);                              /* asked before each batch: not 0 ends the work */
     void (*logits)(void *ctx, const float *logits, size_t vocab); /* of each token fed */
+    int turn; /* the prompt is a turn of a conversation: no bos is put before it, and text gets the reply alone */
 };
 
 struct generate_result {
@@ -68,14 +73,18 @@ struct generate_result {
     uint64_t prompt_us, tokens_us;   /* spent up to the last prompt token; from it on */
 };
 
-/* Feeds the prompt's tokens, then produces up to `most` new ones; text gets the prompt and them. The tokenizer's bos
- * goes before a prompt where the model's texts begin with it, and before an empty one; it is not shown. Begins with
- * an empty context. When the context is full, a model with rotary positions forgets the oldest token for each new
- * one; of one with learned positions the older half is dropped and the rest computed anew at its new place.
- * OK: `most` reached, a stop sequence (it is not shown), or the text's end (eos; in llama2.c's files bos too).
- * E_STOPPED: hooks->stop said so, or with sentinel.stopped the sentinel, and the error says what took how long.
- * E_FORMAT: the model gives a logit that is no finite number. E_UNSUPPORTED: an empty prompt and no bos. E_RANGE:
- * more positions than ROPE_MAX_POSITION. The result is filled always. */
+/* Goes on from the text that the session holds: feeds the prompt's tokens, then produces up to `most` new ones; text
+ * gets the prompt and them. Where the session is empty the tokenizer's bos goes before a prompt with which the model's
+ * texts begin, and before an empty one; it is not shown. When the context is full, a model with rotary positions
+ * forgets the oldest token for each new one; of one with learned positions the older half is dropped and the rest
+ * computed anew at its new place.
+ * OK: `most` reached, a stop sequence (it is not shown), or the end of the text or turn (eos, eot, the chat template's
+ * end; in llama2.c's files bos too), which the text then does not hold.
+ * E_STOPPED: hooks->stop said so, or with sentinel.stopped the sentinel, and the error says what took how long. What
+ * was said so far stays in the session; of a prompt that was not fed to its end nothing does: the text is what it was
+ * before, or if that has left the context, empty. E_FORMAT: the model gives a logit that is no finite number.
+ * E_UNSUPPORTED: an empty prompt with nothing to go on from. E_RANGE: more positions than ROPE_MAX_POSITION. After
+ * those the session is empty. The result is filled always. */
 enum status generate(struct session *session, const struct platform *platform, const uint32_t *prompt,
                      size_t count, uint64_t most, const struct generate_hooks *hooks,
                      struct generate_result *result, struct error *error);

@@ -75,8 +75,9 @@ enum status tokenizer_load_llama2c(struct tokenizer *t, const void *bytes, size_
                                    const struct platform *platform, struct error *error) {
     struct reader r = {.bytes = bytes, .size = size, .at = 0};
     uint8_t *byte_texts = NULL;
-    *t = (struct tokenizer){.kind = TOKENIZER_SPM, .vocab = vocab, .bos = 1, .eos = 2, .add_bos = 1, .add_space = 1,
-                            .llama2c = 1, .last_order = spm_order(-1e10f)};
+    *t = (struct tokenizer){.kind = TOKENIZER_SPM, .vocab = vocab, .bos = 1, .eos = 2, .eot = TOKEN_NONE,
+                            .add_bos = 1, .chat = {.end = TOKEN_NONE}, .add_space = 1, .llama2c = 1,
+                            .last_order = spm_order(-1e10f)};
     if (vocab < FIRST_WORD)
         return fail(error, E_FORMAT, "a vocabulary without room for tokenizer.bin's bytes", NULL, 0);
     if (vocab > TOKENIZER_MAX_VOCAB)

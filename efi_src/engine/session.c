@@ -95,7 +95,7 @@ int session_show_context(const struct arena_plan *plan, struct text *out) {
 enum status session_open(struct session *s, const struct session_setup *setup, struct arenas *arenas,
                          struct error *error) {
     const struct shape *c = &setup->model->shape;
-    *s = (struct session){.model = setup->model};
+    *s = (struct session){.model = setup->model, .pending = TOKEN_NONE};
     int fits = state_open(&s->state, c, batch_of(setup), setup->kernels, setup->cores, &arenas->kv, &arenas->acts);
     s->sampler.vocab = c->vocab;
     s->sampler.probs = arena_take(&arenas->scratch, c->vocab, sizeof(float));
@@ -108,3 +108,10 @@ enum status session_open(struct session *s, const struct session_setup *setup, s
     model_start(s->model, &s->state);
     return ringlog_create(&s->log, log, SESSION_LOG_BYTES, error);
 }
+
+void session_reset(struct session *s) {
+    s->used = 0;
+    s->pending = TOKEN_NONE;
+}
+
+int session_is_empty(const struct session *s) { return s->used == 0 && s->pending == TOKEN_NONE; }

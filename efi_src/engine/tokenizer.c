@@ -4,6 +4,9 @@
 #include "tokenizer_parts.h"
 #include "utf8.h"
 
+static const struct tokenizer no_tokenizer = {
+    .bos = TOKEN_NONE, .eos = TOKEN_NONE, .eot = TOKEN_NONE, .chat = {.end = TOKEN_NONE}};
+
 #define COVERED (TOKEN_NONE - 1) /* of a text's bytes: belongs to the user-defined token before it */
 
 /* bos or eos: optional, but in the vocabulary when given */
@@ -43,27 +46,29 @@ static enum status note_own(struct tokenizer *t, struct error *error) {
 enum status tokenizer_load(struct tokenizer *t, const struct gguf *file, const struct platform *platform,
                            struct error *error) {
     struct gguf_string kind;
-    *t = (struct tokenizer){.bos = TOKEN_NONE, .eos = TOKEN_NONE};
+    *t = no_tokenizer;
     enum status status = gguf_text(file, "tokenizer.ggml.model", &kind, error);
     if (status != OK) return status;
     if (text_equal(kind.text, kind.length, "llama")) status = spm_load(t, file, platform, error);
     else if (text_equal(kind.text, kind.length, "gpt2")) status = bpe_load(t, file, platform, error);
     else status = fail(error, E_UNSUPPORTED, "a tokenizer that is not llama or gpt2", kind.text, kind.length);
     t->vocab = t->tokens.count;
-    if (status == OK) status = note_own(t, error);
     if (status == OK) status = read_special(t, file, "tokenizer.ggml.bos_token_id", &t->bos, error);
     if (status == OK) status = read_special(t, file, "tokenizer.ggml.eos_token_id", &t->eos, error);
+    if (status == OK) status = read_special(t, file, "tokenizer.ggml.eot_token_id", &t->eot, error);
     if (status == OK) status = read_flag(file, "tokenizer.ggml.add_bos_token", &t->add_bos, error);
     if (status == OK && t->kind == TOKENIZER_SPM)
         status = read_flag(file, "tokenizer.ggml.add_space_prefix", &t->add_space, error);
     if (t->bos == TOKEN_NONE) t->add_bos = 0;
+    if (status == OK) template_open(&t->chat, t, file);
+    if (status == OK) status = note_own(t, error); /* without the template's marks */
     if (status != OK) tokenizer_close(t, platform);
     return status;
 }
 
 void tokenizer_close(struct tokenizer *t, const struct platform *platform) {
     memory_release(&t->memory, platform);
-    *t = (struct tokenizer){.bos = TOKEN_NONE, .eos = TOKEN_NONE};
+    *t = no_tokenizer;
 }
 
 enum { PAIRS = 2, BYTES_EACH = PAIRS * sizeof(struct merge_pair) + sizeof(struct symbol) + sizeof(uint32_t) + 2 };

@@ -7,6 +7,7 @@
 #include "platform.h"
 #include "pretokenizer.h"
 #include "status.h"
+#include "template.h"
 #include "vocab.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -29,7 +30,9 @@ struct tokenizer {
     enum tokenizer_kind kind;
     uint32_t vocab;
     uint32_t bos, eos; /* TOKEN_NONE: has none */
+    uint32_t eot;      /* ends a turn, as eos ends a text; TOKEN_NONE: has none */
     int add_bos;       /* a text begins with bos, as the file says */
+    struct chat_template chat;
 
     /* the rest belongs to the files that include tokenizer_parts.h */
     int add_space;        /* SPM: a text begins with a space, which decoding leaves out */

@@ -46,3 +46,10 @@ size_t utf8_end(struct utf8 *u, char *out) {
     u->needed = 0;
     return unfinished ? replacement(out) : 0;
 }
+
+void utf8_show(const char *text, size_t n, void (*put)(void *ctx, const char *utf8, size_t n), void *ctx) {
+    struct utf8 u = {.seen = 0};
+    char out[UTF8_PUSH_MAX];
+    for (size_t i = 0; i < n; i++) put(ctx, out, utf8_push(&u, (uint8_t)text[i], out));
+    put(ctx, out, utf8_end(&u, out));
+}

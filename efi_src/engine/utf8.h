@@ -22,6 +22,9 @@ size_t utf8_push(struct utf8 *u, uint8_t byte, char *out);
 /* The end of the text: U+FFFD (3 bytes) when a code point is unfinished, else nothing. */
 size_t utf8_end(struct utf8 *u, char *out);
 
+/* A whole text, by pieces, made safe to show. */
+void utf8_show(const char *text, size_t n, void (*put)(void *ctx, const char *utf8, size_t n), void *ctx);
+
 /* Whether the byte is a control that never belongs to a text: those that utf8_push drops. */
 int utf8_is_control(uint8_t byte);
 

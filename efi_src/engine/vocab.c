@@ -45,7 +45,8 @@ static uint32_t look_up(const struct vocab *v, const struct word_table *table, c
 }
 
 uint32_t vocab_word(const struct vocab *v, const uint8_t *text, size_t n) {
-    return n <= v->longest ? look_up(v, &v->words, text, n) : NONE;
+    uint32_t id = n <= v->longest ? look_up(v, &v->words, text, n) : NONE;
+    return id != NONE && v->pieces[id].type == PIECE_CONTROL ? NONE : id; /* an own one that is guarded */
 }
 
 uint32_t vocab_special(const struct vocab *v, const uint8_t *text, size_t n) {

@@ -1,6 +1,7 @@
 /* ingot: the engine on Linux. Text goes to stdout, all else to stderr. */
 #include "../engine/chat.h"
 #include "../engine/generate.h"
+#include "../engine/utf8.h"
 #include "../kernels/cpu.h"
 #include "../kernels/select.h"
 #include "bench.h"
@@ -59,13 +60,18 @@ struct job {
     size_t count;
 };
 
+/* llama2.c's -n asks for the text's continuation; --tokens for what the chat would answer. */
+static int is_turn(const struct options *o) { return o->tokens_given && model.tokenizer.chat.form != NULL; }
+
 static enum status prepare(struct job *job, const struct options *o, const struct session_setup *setup,
                            struct error *error) {
     const struct platform *platform = host_platform();
     struct arenas arenas;
-    size_t length = strlen(o->prompt), most = length + 2; /* a token a byte, and what a tokenizer puts first */
-    size_t encoding = tokenizer_scratch(&model.tokenizer, length);
+    size_t length = strlen(o->prompt), size = length + TEMPLATE_MARKS_MAX;
+    size_t most = size + 2; /* a token a byte, and what a tokenizer puts first */
+    size_t encoding = tokenizer_scratch(&model.tokenizer, size);
     size_t needed = arena_sum(arena_need(most, sizeof(uint32_t)), arena_need(encoding, 1));
+    needed = arena_sum(needed, arena_need(size, 1));
     enum status status = session_plan(&job->plan, setup, needed, error);
     if (status != OK) return status;
     char buffer[384];
@@ -81,8 +87,11 @@ static enum status prepare(struct job *job, const struct options *o, const struc
     if (status == OK) status = session_open(&job->session, setup, &arenas, error);
     if (status != OK) return status;
     job->prompt = arena_take(&arenas.scratch, most, sizeof(uint32_t));
-    void *scratch = arena_take(&arenas.scratch, encoding, 1);
-    return tokenizer_encode(&model.tokenizer, o->prompt, length, scratch, job->prompt, most, &job->count, error);
+    const struct template_room room = {.scratch = arena_take(&arenas.scratch, encoding, 1),
+                                       .text = arena_take(&arenas.scratch, size, 1), .size = size};
+    const struct template_turn turn = {.first = 1, .user = o->prompt, .n = length};
+    if (is_turn(o)) return template_encode(&model.tokenizer, &turn, &room, job->prompt, most, &job->count, error);
+    return tokenizer_encode(&model.tokenizer, o->prompt, length, room.scratch, job->prompt, most, &job->count, error);
 }
 
 static void put_text(void *ctx, const char *utf8, size_t n) {
@@ -100,7 +109,7 @@ static void put_logits(void *ctx, const float *logits, size_t vocab) {
 static int print_text(struct job *job, const struct options *o) {
     struct sampler *sampler = &job->session.sampler;
     uint64_t context = model.shape.context, most = o->settings.max_tokens;
-    struct generate_hooks hooks = {.text = put_text};
+    struct generate_hooks hooks = {.text = put_text, .turn = is_turn(o)};
     struct generate_result result;
     struct error error;
     if (!o->tokens_given) { /* -n counts the prompt, and ends at the context */
@@ -117,6 +126,10 @@ static int print_text(struct job *job, const struct options *o) {
         }
         hooks.logits = put_logits;
         hooks.ctx = logits;
+    }
+    if (hooks.turn) { /* as the chat does for programs */
+        utf8_show(o->prompt, strlen(o->prompt), put_text, NULL);
+        put_text(NULL, "\n", 1);
     }
     settings_apply(&o->settings, sampler);
     sampler->rng = o->settings.seed;

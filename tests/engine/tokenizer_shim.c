@@ -89,6 +89,27 @@ EXPORT uint32_t shim_special(const struct case_tokenizer *c, const char *text) {
 
 EXPORT size_t shim_scratch(const struct case_tokenizer *c, size_t n) { return tokenizer_scratch(&c->tokenizer, n); }
 
+/* The template's name; whether bos comes first, and the token that ends a turn. */
+EXPORT const char *shim_template(const struct case_tokenizer *c, uint32_t facts[2]) {
+    facts[0] = (uint32_t)c->tokenizer.chat.bos, facts[1] = c->tokenizer.chat.end;
+    return template_name(&c->tokenizer.chat);
+}
+
+/* The tokens of a turn, as shim_encode; system NULL: none. */
+EXPORT size_t shim_turn(const struct case_tokenizer *c, int first, const char *system, const char *user,
+                        uint32_t *ids, size_t most) {
+    struct error error;
+    const struct template_turn turn = {
+        .first = first, .system = system, .system_n = system ? strlen(system) : 0, .user = user, .n = strlen(user)};
+    size_t count, size = turn.n + turn.system_n + TEMPLATE_MARKS_MAX;
+    struct template_room room = {
+        .text = malloc(size), .size = size, .scratch = malloc(tokenizer_scratch(&c->tokenizer, size))};
+    enum status status = template_encode(&c->tokenizer, &turn, &room, ids, most, &count, &error);
+    free(room.text);
+    free(room.scratch);
+    return status == OK ? count : SIZE_MAX;
+}
+
 /* The lengths of a text's words -> lengths; their number */
 EXPORT size_t shim_words(int which, const uint8_t *text, size_t n, uint32_t *lengths) {
     enum pretokenizer p = (enum pretokenizer)which;

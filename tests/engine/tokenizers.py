@@ -19,7 +19,7 @@ from tests.engine.models import alphabet
 DATA = cbuild.SOURCES.parent.parent / "shared" / "data"
 GOLDEN = Path(__file__).with_name("tokens.json")
 PARTS = ("tokenizer", "spm", "bpe", "merge", "vocab", "token_list", "pretokenizer", "unicode", "unicode_table",
-         "llama2c_tokenizer", "gguf", "gguf_value", "pieces", "memory", "text", "utf8")
+         "llama2c_tokenizer", "template", "gguf", "gguf_value", "pieces", "memory", "text", "utf8")
 SHIM = Path(__file__).with_name("tokenizer_shim.c")
 SOURCES = (*(cbuild.SOURCES / "engine" / f"{part}.c" for part in PARTS), SHIM)
 NONE = 2**32 - 1
@@ -83,6 +83,23 @@ class Tokenizer:
         found: int = self.shim.shim_special(self.at, text.encode())
         return None if found == NONE else found
 
+    def template(self) -> tuple[str | None, bool, int]:
+        """Its name, whether bos begins a conversation, and the token that ends a turn."""
+        facts = (ctypes.c_uint32 * 2)()
+        self.shim.shim_template.restype = ctypes.c_char_p
+        name = self.shim.shim_template(self.at, facts)
+        return name.decode() if name else None, bool(facts[0]), facts[1]
+
+    def turn(self, user: str, system: str | None = None, *, first: bool = True, most: int = 1000) -> list[int]:
+        """The tokens of a turn; IndexError when there are more than `most`."""
+        ids = (ctypes.c_uint32 * most)()
+        self.shim.shim_turn.restype = ctypes.c_size_t
+        count = self.shim.shim_turn(self.at, int(first), None if system is None else system.encode(), user.encode(),
+                                    ids, ctypes.c_size_t(most))
+        if count == 2**64 - 1:
+            raise IndexError
+        return ids[:count]
+
     def close(self) -> None:
         self.shim.shim_close(self.at)
 
@@ -139,7 +156,8 @@ def as_spm(pieces: Sequence[Piece]) -> list[Piece]:
 
 def gguf_file(path: Path, kind: str, pieces: Sequence[Piece], merges: Sequence[str] | None = None,
               pre: str | None = None, *, types: bool = True, **more: Any) -> bytes:
-    """A GGUF file that is a vocabulary alone, made by the gguf package; `more`: keys of tokenizer.ggml."""
+    """A GGUF file that is a vocabulary alone, made by the gguf package; `more`: keys of tokenizer.ggml,
+    texts of tokenizer."""
     writer = GGUFWriter(path, "llama")
     writer.add_context_length(64)
     writer.add_embedding_length(8)
@@ -159,7 +177,10 @@ def gguf_file(path: Path, kind: str, pieces: Sequence[Piece], merges: Sequence[s
     if merges is not None:
         writer.add_token_merges(merges)
     for key, what in more.items():
-        (writer.add_bool if isinstance(what, bool) else writer.add_uint32)(f"tokenizer.ggml.{key}", what)
+        if isinstance(what, str):
+            writer.add_string(f"tokenizer.{key}", what)
+        else:
+            (writer.add_bool if isinstance(what, bool) else writer.add_uint32)(f"tokenizer.ggml.{key}", what)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
