@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.executors.conftest import needs
+from tests.project import Project
 from toolchain.executors import Job
 from toolchain.executors.choose import sandbox_trouble
 from toolchain.executors.sandbox import Sandbox
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = sorted(path.name for path in (ROOT / "tests/ml").glob("test_*.py"))
 DATA = ROOT.parent / "shared" / "data"
 
-# The root's own packages first; .venv has pytest and hypothesis.
+# The root's own packages first; .venv has pytest, hypothesis and gguf.
 START = """
 import sys
 sys.path.append("site")
@@ -28,18 +29,16 @@ sys.exit(pytest.main(sys.argv[1:]))
 """
 
 
-def run(name: str, folder: Path, *, slow: bool) -> None:
+def run(name: str, folder: Path, host: Path, *, slow: bool) -> None:
     """Fails with what the inner pytest printed; skips where all of its tests were skipped."""
     roots = RootFolder(Store(default_folder()), Ui())
     work = folder / "work"
     (work / "tests").mkdir(parents=True)
     (work / "pytest.ini").write_text("[pytest]\nmarkers =\n    slow: minutes\n")
-    blobs = {"model": ROOT / "model", "tests/ml": ROOT / "tests/ml", "site": Path(pytest.__file__).parent.parent}
+    blobs = {"model": ROOT / "model", "tests/ml": ROOT / "tests/ml", "site": Path(pytest.__file__).parent.parent,
+             "ingot": host}
     if DATA.is_dir():
         blobs["data"] = DATA
-    host = ROOT / "build/host/ingot"
-    if host.exists():
-        blobs["ingot"] = host
     for path in blobs:  # where each is put
         (work / path).touch() if path == "ingot" else (work / path).mkdir(exist_ok=True)
     lines: list[str] = []
@@ -53,13 +52,13 @@ def run(name: str, folder: Path, *, slow: bool) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_quick(name: str, tmp_path: Path) -> None:
+def test_quick(name: str, tmp_path: Path, smoke_template: Project) -> None:
     needs("a sandbox", sandbox_trouble(default_folder()))
-    run(name, tmp_path, slow=False)
+    run(name, tmp_path, smoke_template.root / "build/host/ingot", slow=False)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
-def test_slow(name: str, tmp_path: Path) -> None:
+def test_slow(name: str, tmp_path: Path, smoke_template: Project) -> None:
     needs("a sandbox", sandbox_trouble(default_folder()))
-    run(name, tmp_path, slow=True)
+    run(name, tmp_path, smoke_template.root / "build/host/ingot", slow=True)
