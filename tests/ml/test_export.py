@@ -12,7 +12,6 @@ import torch
 from gguf import GGMLQuantizationType, GGUFReader, quants
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from model import checkpoint
 from model.architectures import make
@@ -115,12 +114,15 @@ def test_quantised_gguf_is_near(kind: str, tmp_path: Path, capsys: pytest.Captur
     assert types["blk.0.attn_q.weight"] == kind and types["blk.0.attn_norm.weight"] == "F32"
 
 
-@given(arrays(np.int32, (3, 64), elements=st.integers(-2**20, 2**20)), st.sampled_from([1e-6, 1 / 1024, 0.37, 8]))
-@settings(max_examples=100, deadline=None)
-def test_blocks_are_ggmls(numbers: np.ndarray, unit: float) -> None:
+@given(st.integers(0, 2**32), st.sampled_from([1, 8, 1 << 20]), st.sampled_from([1e-6, 1 / 1024, 0.37]))
+@settings(max_examples=200, deadline=None)
+def test_blocks_are_ggmls(seed: int, most: int, unit: float) -> None:
+    numbers = np.random.default_rng(seed).integers(-most, most, (3, 64), endpoint=True)
     values = (numbers * unit).astype(np.float32)
+    values[0, :32] = 0
     for kind in ("F16", "Q8_0", "Q4_0"):
-        assert packing.pack(values, kind) == quants.quantize(values, GGMLQuantizationType[kind]).tobytes()
+        with np.errstate(divide="ignore"):
+            assert packing.pack(values, kind) == quants.quantize(values, GGMLQuantizationType[kind]).tobytes()
 
 
 def test_groups_of_llama2c() -> None:
