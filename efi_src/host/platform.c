@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,9 +70,41 @@ static void release(void *ctx, void *memory, size_t bytes) {
     free(memory);
 }
 
+/* What the kernel says can be had without swapping; UINT64_MAX: it does not say. */
+static uint64_t available(void) {
+    char line[128];
+    unsigned long long kb;
+    uint64_t found = UINT64_MAX;
+    FILE *file = fopen("/proc/meminfo", "re");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "MemAvailable: %llu kB", &kb) == 1) found = kb * 1024;
+    if (file) fclose(file);
+    return found;
+}
+
+/* What `ulimit -v` leaves */
+static uint64_t addresses(void) {
+    struct rlimit limit;
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    int known = file && fscanf(file, "%llu", &pages) == 1 && getrlimit(RLIMIT_AS, &limit) == 0;
+    if (file) fclose(file);
+    if (!known || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+    uint64_t used = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
+}
+
+/* Free memory has no holes here. */
+static uint64_t memory_free(void *ctx, uint64_t *largest) {
+    uint64_t there = available(), may = addresses();
+    (void)ctx;
+    return *largest = there < may ? there : may;
+}
+
 static struct console console;
 #define PLAIN .ctx = &console, .write = console_write, .read = console_read, .wait = console_wait, \
-              .clear = console_clear, .now_us = now_us, .alloc = alloc, .release = release
+              .clear = console_clear, .now_us = now_us, .alloc = alloc, .release = release, \
+              .memory_free = memory_free
 static const struct platform plain = {PLAIN};
 static const struct platform chat = {
     PLAIN, .file_size = files_size, .file_read = files_read, .file_write = files_write};

@@ -4,10 +4,6 @@
 #define LARGE (32 * MIB)   /* smaller files are there before anybody wonders */
 #define EVERY_US UINT64_C(250000)
 
-void load_show_mib(uint64_t bytes, struct text *out) {
-    text_add_fixed(out, (double)bytes / (double)MIB, bytes < 10 * MIB ? 1 : 0);
-}
-
 /* The line of a large file, written over itself */
 struct progress {
     uint64_t next_us; /* when it is written again */
@@ -32,7 +28,7 @@ static void tell(struct progress *progress, const struct platform *platform, con
     text_add(&line, " ");
     text_add_u64(&line, file->at / MIB);
     text_add(&line, "/");
-    load_show_mib(file->size, &line);
+    text_add_mib(&line, file->size);
     text_add(&line, " MiB");
     say(platform, buffer);
 }

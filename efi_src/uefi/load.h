@@ -26,7 +26,4 @@ struct load {
 enum status load(const struct load *how, struct file *file, uint8_t digest[SHA256_BYTES],
                  struct failure *failure);
 
-/* "500" or "0.1": a size in MiB */
-void load_show_mib(uint64_t bytes, struct text *out);
-
 #endif

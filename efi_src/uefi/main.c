@@ -40,6 +40,9 @@ static void *platform_alloc(void *ctx, size_t bytes) {
 static void platform_release(void *ctx, void *memory, size_t bytes) {
     memory_free(((struct console *)ctx)->bs, memory, bytes);
 }
+static uint64_t platform_memory_free(void *ctx, uint64_t *largest) {
+    return memory_left(((struct console *)ctx)->bs, largest);
+}
 
 static const struct platform platform = {
     .ctx = &console,
@@ -50,6 +53,7 @@ static const struct platform platform = {
     .now_us = platform_now_us,
     .alloc = platform_alloc,
     .release = platform_release,
+    .memory_free = platform_memory_free,
     .file_size = disk_size,
     .file_read = disk_read,
     .file_write = disk_write,

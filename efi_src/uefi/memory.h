@@ -1,6 +1,7 @@
 #ifndef INGOT_UEFI_MEMORY_H
 #define INGOT_UEFI_MEMORY_H
 
+#include "split.h"
 #include <efi.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +19,13 @@ void memory_free(EFI_BOOT_SERVICES *bs, void *memory, size_t bytes);
 /* Such pages below 4 GiB, for devices: some firmware reads files wrongly into those above. */
 void *memory_low(EFI_BOOT_SERVICES *bs, size_t bytes);
 
-/* The bytes of the largest free run of pages; 0 where the firmware does not tell. */
-uint64_t memory_largest(EFI_BOOT_SERVICES *bs);
+/* The same at a place that memory_regions has found free; NULL when it no longer is. */
+void *memory_at(EFI_BOOT_SERVICES *bs, uint64_t at, size_t bytes);
+
+/* The free runs of pages -> *out, until it is called again; their number, 0 where the firmware does not tell. */
+size_t memory_regions(EFI_BOOT_SERVICES *bs, struct region **out);
+
+/* The bytes of all of them, and of the largest -> *largest. */
+uint64_t memory_left(EFI_BOOT_SERVICES *bs, uint64_t *largest);
 
 #endif

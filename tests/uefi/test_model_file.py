@@ -86,11 +86,12 @@ def test_what_is_said_and_the_text(tmp_path: Path, file_disk: Path, tiny_model: 
     try:
         banner = machine.until(PROMPT).decode(errors="replace")
         lines = banner[banner.index("[boot] "):].split("\r\n")
-        assert [line.split()[0] for line in lines[:5]] == ["[boot]", "[load]", "[tpm]", "[cores]", "[cpu]"]
+        assert [line.split()[0] for line in lines[:5]] == ["[boot]", "[memory]", "[load]", "[tpm]", "[cores]"]
         mib = f"{len(tiny_model) / (1 << 20):.1f}"
         assert re.fullmatch(rf"\[load\] model\.gguf {mib} MiB in \d+\.\d\d s, \d+\.\d MB/s, sha256 checked \(scalar\)",
-                            lines[1])
-        assert lines[2] == "[tpm] none" and lines[0].endswith(" secure_boot=off")
+                            lines[2])
+        assert re.fullmatch(rf"\[memory\] model\.gguf: {mib} MiB in 1 piece, of \d+ MiB free", lines[1])
+        assert lines[3] == "[tpm] none" and lines[0].endswith(" secure_boot=off")
         machine.ask(b"/temp 0")
         machine.ask(b"/max_tokens 60")
         text = on_host(b"Once upon a time", 60).replace(b"\n", b"\r\n")
@@ -142,6 +143,6 @@ def test_a_file_that_ends_before_its_size(tmp_path: Path, file_disk: Path, tiny_
 
 def test_too_little_memory(tmp_path: Path, file_disk: Path) -> None:
     image = expect_size(changed(file_disk, tmp_path), BIG)
-    found = re.fullmatch(r"model\.gguf needs 300 MiB of memory in one piece; the largest free one has (\d+) MiB",
+    found = re.fullmatch(r"not enough memory for model\.gguf: 300 MiB needed, (\d+) MiB found",
                          refused(tmp_path, image))
     assert found and 50 < int(found[1]) < 256
