@@ -37,7 +37,8 @@ def boot(project: Project, *words: str) -> str:
 def test_the_same_story_on_every_machine(tales: Project) -> None:
     story = tales.doit("generate", "image=tales", *WORDS).stdout
     assert len(story.encode()) == len(PROMPT) + 300 and story.startswith(PROMPT)
-    for words in ((), ("smp=2", "mem=256M"), ("cpu=qemu64",), ("cpu=max", "machine=pc", "smp=2"), ("cpu=qemu64", "machine=pc")):
+    for words in ((), ("smp=2", "mem=256M"), ("cpu=qemu64",), ("cpu=max", "machine=pc", "smp=2"),
+                  ("cpu=qemu64", "machine=pc")):
         assert boot(tales, *words) == story, words
 
 
