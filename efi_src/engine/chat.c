@@ -108,9 +108,16 @@ static void show_end(struct chat *chat, enum status status, const struct generat
     log_line(chat, LOG_INFO, buffer);
 }
 
+static void put_reply(void *ctx, const char *text, size_t n) {
+    struct chat *chat = ctx;
+    put(chat, text, n);
+    if (chat->reply) text_add_bytes(chat->reply, text, n);
+}
+
 enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
     int turn = talk_is_turn(chat);
-    struct generate_hooks hooks = {.ctx = chat, .text = put, .stop = stopped, .turn = turn};
+    struct generate_hooks hooks = {.ctx = chat, .text = put_reply, .stop = stopped, .turn = turn,
+                                   .reply_only = chat->reply != NULL};
     struct generate_result result;
     struct error error;
     size_t count;
@@ -125,7 +132,7 @@ enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
     log_begin(chat, count);
     int kept = !session_is_empty(&chat->session);
     if (chat->script) put_byte(chat, STX);
-    if (chat->script && turn) talk_show_prompt(chat, prompt, n);
+    if (chat->script && turn && !chat->reply) talk_show_prompt(chat, prompt, n);
     status = generate(&chat->session, chat->host->platform, chat->talk.tokens, count, chat->settings.max_tokens,
                       &hooks, &result, &error);
     if (chat->script) put_byte(chat, ETX);
@@ -142,7 +149,7 @@ static enum status prepare(struct chat *chat, const struct chat_host *host, cons
         .model = model, .kernels = host->kernels, .cores = host->cores, .batch = PREFILL_BATCH,
         .platform = host->platform};
     struct arenas arenas;
-    size_t needed = arena_sum(talk_need(model), arena_need(CHAT_LINE_MAX, 1));
+    size_t needed = arena_sum(arena_sum(talk_need(model), draw_need()), arena_need(CHAT_LINE_MAX, 1));
     *chat = (struct chat){
         .host = host, .models = models, .model = model, .settings = host->settings, .stats = 1};
     enum status status = session_plan(&chat->plan, &setup, needed, error);
@@ -157,6 +164,7 @@ static enum status prepare(struct chat *chat, const struct chat_host *host, cons
         return status;
     }
     talk_open(chat, &arenas.scratch);
+    draw_open(chat, &arenas.scratch);
     chat->line.line = arena_take(&arenas.scratch, CHAT_LINE_MAX, 1);
     chat->line.size = CHAT_LINE_MAX;
     chat->line.platform = chat->input.platform = host->platform;

@@ -20,7 +20,8 @@ static void setting(struct chat *chat, const struct command *command, const char
 }
 
 static const struct command list[] = {{"help", NULL, "this list", help}, {.name = NULL}};
-static const struct command *const tables[] = {list, commands_basic, commands_talk, commands_log};
+static const struct command *const tables[] = {list, commands_basic, commands_talk, commands_save, commands_draw,
+                                               commands_log};
 enum { TABLES = sizeof tables / sizeof tables[0] };
 
 /* Every setting, then every other command; 0 past the last. */

@@ -18,6 +18,7 @@
 struct talk {
     uint32_t *tokens;           /* (CHAT_TOKENS_MAX): of the prompt */
     struct template_room room;
+    struct platform_part *parts; /* (session_parts(model)): of a session's file, and one for its head */
     char system[TEMPLATE_SYSTEM_MAX];
     size_t system_n;            /* of system; 0: none */
     int go_on;                  /* without a template: the next line goes on from the text there is */
@@ -35,6 +36,8 @@ struct chat {
     struct input input;
     struct lineedit line;
     struct talk talk;
+    uint32_t *picture;  /* draw.h */
+    struct text *reply; /* gets what the model says, and the prompt is not shown; NULL: as ever */
     char *page;       /* (CHAT_PAGE_MAX): where commands put together a file's text; the tokenizer's memory */
     int stats;        /* show [stats] after a reply */
     int script;       /* framing for programs */
@@ -53,6 +56,8 @@ struct command {
 extern const struct command commands_basic[];
 extern const struct command commands_log[];
 extern const struct command commands_talk[];
+extern const struct command commands_save[];
+extern const struct command commands_draw[];
 
 /* Runs the command in the n bytes at `line` ("/temp 0.8"), by its exact name. What it has to say, a
  * line `error: …` for one that does not exist or is misused included, is printed. */
@@ -76,5 +81,9 @@ void talk_open(struct chat *chat, struct arena *scratch);
 enum status talk_begin(struct chat *chat, const char *prompt, size_t n, size_t *count, struct error *error);
 int talk_is_turn(const struct chat *chat);
 void talk_show_prompt(struct chat *chat, const char *prompt, size_t n); /* a line of text, safe to show */
+
+/* commands_draw.c: its part of the scratch arena */
+size_t draw_need(void);
+void draw_open(struct chat *chat, struct arena *scratch);
 
 #endif

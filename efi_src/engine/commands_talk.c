@@ -1,5 +1,6 @@
 /* Conversations: how a prompt becomes tokens, and the commands about it. */
 #include "commands.h"
+#include "session_file.h"
 #include "text.h"
 #include "utf8.h"
 
@@ -16,6 +17,7 @@ static size_t scratch_size(const struct model *model) {
 size_t talk_need(const struct model *model) {
     size_t bytes = arena_need(CHAT_TOKENS_MAX, sizeof(uint32_t));
     bytes = arena_sum(bytes, arena_need(TEXT_MAX, 1));
+    bytes = arena_sum(bytes, arena_need(session_parts(model), sizeof(struct platform_part)));
     return arena_sum(bytes, arena_need(scratch_size(model), 1));
 }
 
@@ -23,6 +25,7 @@ void talk_open(struct chat *chat, struct arena *scratch) {
     struct talk *talk = &chat->talk;
     *talk = (struct talk){.room = {.size = TEXT_MAX}};
     talk->tokens = arena_take(scratch, CHAT_TOKENS_MAX, sizeof(uint32_t));
+    talk->parts = arena_take(scratch, session_parts(chat->model), sizeof *talk->parts);
     talk->room.text = arena_take(scratch, TEXT_MAX, 1);
     talk->room.scratch = chat->page = arena_take(scratch, scratch_size(chat->model), 1);
 }
@@ -80,7 +83,8 @@ static void system_message(struct chat *chat, const struct command *command, con
     struct error error;
     (void)command;
     if (!talk_is_turn(chat)) {
-        fail(&error, E_UNSUPPORTED, "the model has no chat template, so there is no place for a system message", NULL, 0);
+        fail(&error, E_UNSUPPORTED, "the model has no chat template, so there is no place for a system message", NULL,
+             0);
         chat_fail(chat, &error);
     } else if (n > TEMPLATE_SYSTEM_MAX) {
         fail(&error, E_RANGE, "a system message of more than 2048 bytes", NULL, 0);

@@ -203,7 +203,7 @@ enum status generate(struct session *session, const struct platform *platform, c
     *result = (struct generate_result){.prompt_tokens = count};
     sentinel_turn(&session->sentinel);
     r.last = last_of(session, count);
-    if (hooks->turn && count > 0) r.last = prompt[count - 1];
+    if ((hooks->turn || hooks->reply_only) && count > 0) r.last = prompt[count - 1];
     else
         for (size_t i = 0; i < count; i++) show(&r, prompt[i]);
     r.ending = stop_start(session->stop_you, session->stop_nl);

@@ -65,7 +65,8 @@ struct generate_hooks {
     void (*text)(void *ctx, const char *utf8, size_t n); /* safe to show (utf8.h), whole code points */
     int (*stop)(void *ctx);                              /* asked before each batch: not 0 ends the work */
     void (*logits)(void *ctx, const float *logits, size_t vocab); /* of each token fed */
-    int turn; /* the prompt is a turn of a conversation: no bos is put before it, and text gets the reply alone */
+    int turn;       /* the prompt is a turn of a conversation: no bos is put before it, and text gets the reply alone */
+    int reply_only; /* text gets the reply alone */
 };
 
 struct generate_result {

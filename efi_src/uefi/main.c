@@ -14,6 +14,7 @@
 #include "memory.h"
 #include "model_blob.h"
 #include "model_file.h"
+#include "picture.h"
 #include "reference.h"
 #include "secure_boot.h"
 #include <efi.h>
@@ -57,6 +58,7 @@ static const struct platform platform = {
     .file_size = disk_size,
     .file_read = disk_read,
     .file_write = disk_write,
+    .show_picture = picture_show,
 };
 
 static void say(const char *text) { console_write(&console, text, text_length(text)); }
@@ -207,6 +209,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st) {
     const char *source = clock_open(&clock, st);
     console_open(&console, image, st, &clock);
     disk_open(image, st->BootServices);
+    picture_open(st);
     say_boot(source, secure_boot_on(st));
     if (chat(image, st, &failure) != OK)
         say_failure(&failure);

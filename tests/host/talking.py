@@ -48,6 +48,19 @@ def gpt2(context: int = 192, *, template: bool = True) -> bytes:
     return bytes(models.write(with_marks(models.keys_of(shape), template=template), words_only(tensors)).data)
 
 
+def says(text: bytes, start: int, *, context: int = 1024) -> bytes:
+    """A GPT-2 without layers' effect that says `text`, byte after byte, from behind position `start` on, and ends."""
+    width = 192
+    shape = models.Shape(context=context, layers=1, heads=1, width=width, hidden=width, vocab=258)
+    tensors = {name: np.zeros_like(t) for name, t in models.random_tensors(shape).items()}
+    tensors["output_norm.weight"] += 1
+    tensors["output.weight"] = np.zeros((258, width), np.float32)
+    for i, token in enumerate([*text, 257]):
+        tensors["position_embd.weight"][start + i, i] = 1
+        tensors["output.weight"][token, i] += 1
+    return bytes(models.write(with_marks(models.keys_of(shape), template=True), tensors).data)
+
+
 def written(*turns: str, system: str | None = None) -> str:
     """Texts of user and model, in turns, as ChatML has them, up to where a reply begins."""
     text = f"{START}system\n{system}{END}\n" if system else ""

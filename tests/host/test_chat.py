@@ -214,7 +214,7 @@ def test_help_lists_every_command(talk: Talk) -> None:
     said = talk(b"/help\r/quit\r")[1].decode()
     for name in ("help", "temp", "top_k", "top_p", "min_p", "repeat", "norepeat", "loop", "seed", "max_tokens",
                  "stop_you", "stop_nl", "stats", "model", "cpu", "budget", "test_failsafe", "log", "clear", "demo",
-                 "quit", "script"):
+                 "quit", "script", "system", "reset", "save", "load", "render", "draw", "save_img"):
         assert re.search(rf"^/{name} ", said, re.M)
 
 

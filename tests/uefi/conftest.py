@@ -29,6 +29,16 @@ def efi_objects(folder: Path, model: bytes) -> list[Path]:
     return sorted([*objects, folder / "model.o"])
 
 
+def with_model(folder: Path, disk: Path, model: bytes) -> Path:
+    """A disk in `folder` like `disk`, the program's objects beside it, with another model in the program."""
+    (folder / "model.gguf").write_bytes(model)
+    (folder / "model_blob.S").write_bytes((UEFI / "model_blob.S").read_bytes())
+    subprocess.run(["gcc", "-c", "model_blob.S", "-o", "model.o"], cwd=folder, check=True)
+    others = [path for path in disk.parent.glob("*.o") if path.name != "model.o"]
+    make_image(folder / "disk.img", link(folder, sorted([*others, folder / "model.o"])))
+    return folder / "disk.img"
+
+
 def link(folder: Path, objects: list[Path]) -> Path:
     """BOOTX64.EFI in `folder`."""
     cbuild.run(["sh", str(UEFI / "link.sh"), str(folder / "BOOTX64.EFI"), *map(str, objects)])

@@ -143,10 +143,14 @@ class Machine:
 
     def _lit_now(self) -> int:
         """The colours above 0, of all pixels."""
+        pixels = self.screen()[2]
+        return len(pixels) - pixels.count(0)
+
+    def screen(self) -> tuple[int, int, bytes]:
+        """What the screen shows now: width, height, and three bytes a pixel, row by row."""
         path = self.folder / "screen.ppm"
         self.execute("screendump", filename=str(path))
         kind, size, depth, pixels = path.read_bytes().split(b"\n", 3)
         width, height = map(int, size.split())
         assert (kind, depth, len(pixels)) == (b"P6", b"255", 3 * width * height)
-        return len(pixels) - pixels.count(0)
-
+        return width, height, pixels
