@@ -331,7 +331,7 @@ def test_type_ahead_survives_a_reply(talk: Talk) -> None:
 def terminal(ingot: Path, tiny: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """The chat on a terminal of its own: the program, and the terminal's other end."""
     other, own = pty.openpty()
-    argv = [ingot, tiny, "--chat", "-t", "0", "--tokens", "1000000"]
+    argv: list[str | Path] = [ingot, tiny, "--chat", "-t", "0", "--tokens", "1000000"]
     program = subprocess.Popen(argv, stdin=own, stdout=own, stderr=own,
                                start_new_session=True)
     os.close(own)
