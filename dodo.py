@@ -2,7 +2,8 @@
 
     dataset -> tokenize -> train -> export -> compile -> link -> image
 
-With model=FILE it starts from that file: nothing is trained, and no recipe is read.
+A recipe of published weights downloads them instead of training (stages fetch:…). With model=FILE the graph starts
+from that file: nothing is trained, and no recipe is read.
 `./doit list --all` names every stage, `./doit plan` says what would run and why.
 """
 
@@ -14,14 +15,16 @@ from toolchain.cc import EFI, ENGINE, LINUX, objects, outputs, program, same, so
 from toolchain.commands.ingot import VARIABLES
 from toolchain.locks import after_build
 from toolchain.own_model import own_model
-from toolchain.recipe import Recipe, read
-from toolchain.stage import Ref, Stage
+from toolchain.recipe import Published, Training, read
+from toolchain.stage import Ref
+
+Files = dict[str, str | Ref]
 
 build = session()
 build.known.update(VARIABLES)
 
 own = own_model(build)
-recipe = None if own else read(build.root, build.get("image", "tales"))
+source = None if own else read(build.root, build.get("image", "tales")).source
 IMAGE = own.image if own else build.get("image", "tales")
 NAME = Path(IMAGE).name
 HERE = f"build/{IMAGE}"
@@ -39,12 +42,12 @@ core = {**outputs(engine.values()), **outputs(kernels.values())}
 trainer = program("trainer", "train", {**core, **outputs(trainer_objects.values())}, doc="links the trainer")
 host = program("host", "ingot", {**core, **outputs(host_objects.values())}, doc="links the host program")
 
-# -- the model, where a recipe says how it learns from a corpus -----------------------------------
+# -- the model: it learns from a corpus, or is fetched, or is the user's ----------------------------
 
 
-def trained(recipe: Recipe) -> Stage:
-    """The stage that writes the model's files, after those that it needs."""
-    data, model, train = recipe.dataset, recipe.model, recipe.train
+def trained(source: Training) -> Files:
+    """The model's file by its name on the disk, made by the last of these stages."""
+    data, model, train = source.dataset, source.model, source.train
     if data.sha256 is not None:
         corpus = stage("dataset", folder=HERE, outputs=["corpus.txt"], doc=f"downloads {data.file}",
                        download=Download(str(data.file), data.urls, data.sha256, data.size))
@@ -57,8 +60,8 @@ def trained(recipe: Recipe) -> Stage:
     tokens = stage("tokenize", folder=HERE, outputs=["tokens.train.bin", "tokens.val.bin"], tools=["python3"],
                    doc="turns the text into token ids, 90 % to train on and 10 % held out",
                    inputs={"corpus.txt": corpus["corpus.txt"], **same(sources(*PYTHON, "model/tokenizers/*.py"))},
-                   argv=["python3", "-m", f"model.tokenizers.{recipe.tokenizer}", "corpus.txt",
-                         "--split", str(recipe.split), "--train", "tokens.train.bin", "--val", "tokens.val.bin"])
+                   argv=["python3", "-m", f"model.tokenizers.{source.tokenizer}", "corpus.txt",
+                         "--split", str(source.split), "--train", "tokens.train.bin", "--val", "tokens.val.bin"])
 
     weights = stage(
         "train", folder=HERE, outputs=["weights.bin", "train.jsonl", "samples.txt"], doc="trains the model",
@@ -74,14 +77,30 @@ def trained(recipe: Recipe) -> Stage:
               "--sample-every", str(train.sample_every), "--scratch", "scratch",
               "--out", "weights.bin", "--log", "train.jsonl", "--samples", "samples.txt"])
 
-    return stage(
+    exported = stage(
         "export", folder=HERE, outputs=["model.gguf", "model.f32", "model.h"], tools=["python3"],
         doc="writes the weights as GGUF, raw fp32 and a C header",
         inputs={"weights.bin": weights["weights.bin"],
                 **same(sources(*PYTHON, "model/export/*.py"))},
-        argv=["python3", "-m", "model.export", "weights.bin", "--name", NAME, "--tokenizer", recipe.tokenizer,
+        argv=["python3", "-m", "model.export", "weights.bin", "--name", NAME, "--tokenizer", source.tokenizer,
               "--gguf", "model.gguf", "--raw", "model.f32", "--header", "model.h"])
+    return {"model.gguf": exported["model.gguf"]}
 
+
+def fetched(source: Published) -> Files:
+    """The published files, by their names on the disk; a stage for each."""
+    return {name: stage(f"fetch:{Path(name).stem}", folder=HERE, outputs=[name], doc=f"downloads {file.file}",
+                        download=Download(file.file, file.urls, file.sha256, file.size))[name]
+            for name, file in source.files.items()}
+
+
+models: dict[str, Files]  # by the names that /model knows
+if own:
+    models = {name: {**files} for name, files in own.files.items()}
+elif isinstance(source, Training):
+    models = {NAME[:40]: trained(source)}
+elif source:
+    models = {NAME[:40]: fetched(source)}
 
 # -- the EFI program and the disk -----------------------------------------------------------------
 
@@ -89,17 +108,16 @@ GNU_EFI = ["/usr/lib/crt0-efi-x86_64.o", "/usr/lib/libgnuefi.a", "/usr/lib/elf_x
 
 version = f'-DINGOT_VERSION="{build.version}"'
 efi_objects = objects("uefi", [*EFI, version], [*HEADERS, *sources("efi_src/uefi/*.h")], tools=["/usr/include/efi"])
-files: dict[str, str | Ref] = {**own.files} if own else {}  # of the model; those on the disk, as they are named there
-if recipe:
-    files["model.gguf"] = trained(recipe)["model.gguf"]
-if recipe and recipe.link_model:
-    in_program, beside = files["model.gguf"], {}
+beside = {name: file for files in models.values() for name, file in files.items()}  # the program, on the disk
+if isinstance(source, Training) and source.link_model:
+    in_program, beside = beside["model.gguf"], {}
 else:
-    reference = stage("reference", folder=HERE, outputs=["model.ref"], tools=["python3"],
-                      doc="writes size and sha256 of the model's files, for the program to check them by",
-                      inputs={**files, **same(sources(*PYTHON, "model/reference.py"))},
-                      argv=["python3", "-m", "model.reference", *files, "model.ref"])
-    in_program, beside = reference["model.ref"], files
+    words = [word for name, files in models.items() for word in ("--model", name, *files)]
+    reference = stage("reference", folder=HERE, outputs=["models.ref"], tools=["python3"],
+                      doc="writes size and sha256 of the models' files, for the program to check them by",
+                      inputs={**beside, **same(sources(*PYTHON, "model/reference.py"))},
+                      argv=["python3", "-m", "model.reference", *words, "--out", "models.ref"])
+    in_program = reference["models.ref"]
 blob = stage("compile:model", folder=HERE, outputs=["model.o"], tools=["gcc", "as"],
              doc="makes an object of the model file",
              inputs={"model.gguf": in_program, "model_blob.S": "efi_src/uefi/model_blob.S"},

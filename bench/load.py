@@ -22,16 +22,17 @@ def main() -> None:
     from toolchain.ui import Ui
 
     ensure("pytest", Ui())  # the machine and the models of the tests
-    from model.reference import reference
+    from model.reference import references
     from tests.engine import models
     from tests.uefi.conftest import efi_objects, link, make_image
 
     for shape in (models.Shape(context=64), models.Shape(context=64, layers=10, heads=16, width=1024, hidden=4096)):
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            model = folder / "file.gguf"
+            model = folder / "disk" / "model.gguf"
+            model.parent.mkdir()
             model.write_bytes(models.model_bytes(shape, models.random_tensors(shape, scale=0.02)))
-            program = link(folder, efi_objects(folder, reference(model)))
+            program = link(folder, efi_objects(folder, references([("random", [model])])))
             make_image(folder / "disk.img", program, ("model.gguf", model))
             print(f"{model.stat().st_size:,} bytes", flush=True)
             for cpu in CPUS:

@@ -1,4 +1,4 @@
-"""docs/recipe.md names every key of a recipe with its default, and no other; its example is a recipe."""
+"""docs/recipe.md names every key of a recipe with its default, and no other; its examples are recipes."""
 
 from __future__ import annotations
 
@@ -28,15 +28,19 @@ def shown(default: Any) -> str:
 
 
 def test_every_key_is_there_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `([\w.]+)` \| ([^|]+) \|", PAGE, re.M))
-    wanted = {name: "none" if field.optional or field.default == () else
-              "required" if field.default is None else shown(field.default)
-              for name, field in keys(recipe._RECIPE).items()}
-    assert rows == wanted
+    parts = re.split("^## ", PAGE, flags=re.M)
+    tables = [dict(re.findall(r"^\| `([\w.]+)` \| ([^|]+) \|", part, re.M)) for part in parts]
+    assert [table for table in tables if table] == [
+        {name: "none" if field.optional or field.default == () else
+         "required" if field.default is None else shown(field.default) for name, field in keys(schema).items()}
+        for schema in (recipe.TRAINING, recipe.PUBLISHED)]
 
 
-def test_the_example_is_a_recipe(tmp_path: Path) -> None:
+def test_the_examples_are_recipes(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
-    (example,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.M | re.S)
-    (tmp_path / "images/letters.yaml").write_text(example)
-    assert recipe.read(tmp_path, "letters").dataset.file == "letters.txt"
+    learns, published = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.M | re.S)
+    (tmp_path / "images/letters.yaml").write_text(learns)
+    (tmp_path / "images/published.yaml").write_text(published)
+    letters, model = recipe.read(tmp_path, "letters").source, recipe.read(tmp_path, "published").source
+    assert isinstance(letters, recipe.Training) and letters.dataset.file == "letters.txt"
+    assert isinstance(model, recipe.Published) and published in (ROOT / "images/stories260k.yaml").read_text()

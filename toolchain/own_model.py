@@ -1,11 +1,11 @@
-"""model=FILE: a model of the user's own, in the place of one that a recipe trains."""
+"""model=FILE[,FILE…]: models of the user's own, in the place of one that a recipe trains."""
 
 from __future__ import annotations
 
 import os
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,25 +14,47 @@ from toolchain.files import from_user
 from toolchain.plugin import Session
 
 VARIABLES = {
-    "model": "a model file to use instead of an image's: GGUF, or llama2.c's",
-    "tokenizer": "the tokenizer of a llama2.c file (default: tokenizer.bin beside it)",
+    "model": "model files to use instead of an image's, with commas between: GGUF (of one in parts, the first), or "
+             "llama2.c's",
+    "tokenizer": "the tokenizers of the llama2.c files among them, in their order, or one for all (default: "
+                 "tokenizer.bin beside each)",
 }
 
 # Commands that are about an image which a recipe describes.
 FOR_RECIPES = ("bench", "flash", "lock", "plots", "release", "reproduce", "test", "verify")
 
+MODELS, PARTS, NAME = 16, 16, 40  # at most, as model/reference.py has them
 LLAMA2C_V2 = b"24ka"
 LLAMA2C_HEADER = struct.Struct("<7i")
 KINDS = "the engine reads GGUF (llama, gpt2; F32, F16, Q8_0, Q4_0) and llama2.c files"
+SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf")
+SPLIT = "llama-gguf-split --split --split-max-size 4G FILE NEW (llama.cpp), then give the first part"
+SMALLER = "choose a smaller type of its weights (Q8_0), or a GGUF, which can be split"
 
 
 @dataclass(frozen=True)
 class OwnModel:
     """The files of one model, which are there and look like one."""
 
-    name: str  # of its image, too
-    model: Path
+    name: str  # letters, digits, - and _, at most 40
+    parts: tuple[Path, ...]  # a GGUF, whole or in parts; or a llama2.c file
     tokenizer: Path | None  # of a llama2.c file, which holds none
+
+    def names(self, stem: str) -> dict[str, Path]:
+        """Name on the disk, which says the kind (efi_src/uefi/library.c) -> file; `stem` is each model's own."""
+        if self.tokenizer is not None:
+            return {f"{stem}.bin": self.parts[0], f"{stem.replace('model', 'tokenizer')}.bin": self.tokenizer}
+        if len(self.parts) == 1:
+            return {f"{stem}.gguf": self.parts[0]}
+        return {f"{stem}-{i:05}-of-{len(self.parts):05}.gguf": part for i, part in enumerate(self.parts, 1)}
+
+
+@dataclass(frozen=True)
+class OwnModels:
+    """The models of one image."""
+
+    name: str  # of the image
+    models: tuple[OwnModel, ...]
 
     @property
     def image(self) -> str:
@@ -40,24 +62,25 @@ class OwnModel:
         return f"models/{self.name}"
 
     @property
-    def files(self) -> dict[str, str]:
-        """Name on the disk, which says the kind (efi_src/uefi/model_file.h) -> file."""
-        if self.tokenizer is None:
-            return {"model.gguf": str(self.model)}
-        return {"model.bin": str(self.model), "tokenizer.bin": str(self.tokenizer)}
+    def files(self) -> dict[str, dict[str, str]]:
+        """Model -> its files: name on the disk -> file."""
+        return {model.name: {name: str(file) for name, file in
+                             model.names("model" if i == 1 else f"model-{i}").items()}
+                for i, model in enumerate(self.models, 1)}
 
     def check_disk(self) -> None:
         """Raises UserError for files that no disk of ours can hold; before anything is copied."""
         from toolchain.image import FAT32_FILE
 
-        for file in self.files.values():
-            size = os.stat(file).st_size
-            if size > FAT32_FILE:
-                raise UserError(f"{file} has {size:,} bytes; a file on a boot disk (FAT32) has at most 4 GiB - 1",
-                                "split it, or choose a smaller type of its weights (Q8_0); generate takes it as it is")
+        for model in self.models:
+            for file in model.parts:
+                size = os.stat(file).st_size
+                if size > FAT32_FILE:
+                    raise UserError(f"{file} has {size:,} bytes; a file on a boot disk (FAT32) has at most 4 GiB - 1",
+                                    SMALLER if model.tokenizer else f"split it: {SPLIT}")
 
 
-def own_model(current: Session) -> OwnModel | None:
+def own_model(current: Session) -> OwnModels | None:
     """What model= and tokenizer= name; None without them. Raises UserError where that is no model."""
     given = current.given
     if "model" not in given:
@@ -68,32 +91,83 @@ def own_model(current: Session) -> OwnModel | None:
         raise UserError(f"{current.command} takes no model=", "boot and generate do")
     if "image" in given:
         raise UserError("both image= and model= are given", "image= names a recipe, model= a file: use one")
-    model = _file("model", given)
-    tokenizer = _tokenizer(model, given)
-    name = re.sub(r"[^A-Za-z0-9_-]", "-", model.stem).lstrip("-")[:60]
-    return OwnModel(name or "model", model, tokenizer)
+    files = _files("model", given["model"])
+    if len(files) > MODELS:
+        raise UserError(f"model= names {len(files)} files", f"an image has at most {MODELS}")
+    gguf = [_is_gguf(file) for file in files]
+    tokenizers = iter(_tokenizers(given.get("tokenizer"), [file for file, is_gguf in zip(files, gguf, strict=True)
+                                                           if not is_gguf]))
+    stems = [_stem(file) for file in files]
+    models = tuple(OwnModel(name, *((_parts(file), None) if is_gguf else ((file,), next(tokenizers))))
+                   for name, file, is_gguf in zip(_unique(stems), files, gguf, strict=True))
+    return OwnModels("_".join(stems)[:60], models)
 
 
-def _file(variable: str, given: Mapping[str, str]) -> Path:
-    if "," in given[variable] and not from_user(given[variable]).exists():
-        raise UserError(f"{variable}={given[variable]} names several files", "give one")
-    path = Path(os.path.abspath(from_user(given[variable])))
-    if not path.exists():
-        raise UserError(f"{variable}={given[variable]}: there is no file {path}",
+def _files(variable: str, text: str) -> list[Path]:
+    """Those that are named; a comma may be part of a name, too."""
+    words = [text] if from_user(text).exists() else text.split(",")
+    return [_file(variable, word) for word in words]
+
+
+def _file(variable: str, text: str) -> Path:
+    path = Path(os.path.abspath(from_user(text)))
+    if not text or not path.exists():
+        raise UserError(f"{variable}={text}: there is no file {path}",
                         "give the path of a file that is on this machine")
     if not path.is_file():
-        raise UserError(f"{variable}={given[variable]} is not a file", "give the path of the file itself")
+        raise UserError(f"{variable}={text} is not a file", "give the path of the file itself")
     return path
 
 
-def _tokenizer(model: Path, given: Mapping[str, str]) -> Path | None:
-    """A llama2.c file's; None for a GGUF, which holds its own."""
-    if _is_gguf(model):
-        if "tokenizer" in given:
-            raise UserError(f"{model} is a GGUF file, which holds its tokenizer", "leave tokenizer= out")
-        return None
-    if "tokenizer" in given:
-        return _file("tokenizer", given)
+def _stem(model: Path) -> str:
+    """Its name, as far as every part of the project can take it."""
+    shard = SHARD.fullmatch(model.name)
+    return re.sub(r"[^A-Za-z0-9_-]", "-", shard[1] if shard else model.stem).lstrip("-") or "model"
+
+
+def _unique(stems: Sequence[str]) -> list[str]:
+    """The stems as names of models, each once."""
+    found: list[str] = []
+    for stem in stems:
+        names = (stem[:NAME] if i == 1 else f"{stem[:NAME - 3]}-{i}" for i in range(1, 2 * MODELS))
+        found.append(next(name for name in names if name not in found))
+    return found
+
+
+def _parts(model: Path) -> tuple[Path, ...]:
+    """A GGUF and, where it is the first of several, the others."""
+    shard = SHARD.fullmatch(model.name)
+    if shard is None:
+        return (model,)
+    stem, number, count = shard[1], int(shard[2]), int(shard[3])
+    first = model.with_name(f"{stem}-00001-of-{count:05}.gguf")
+    if number != 1:
+        raise UserError(f"{model} is part {number} of a model", f"give the first: model={first}")
+    if not 1 <= count <= PARTS:
+        raise UserError(f"{model} is one of {count} parts", f"a model has at most {PARTS}: split it into larger ones")
+    parts = tuple(model.with_name(f"{stem}-{i:05}-of-{count:05}.gguf") for i in range(1, count + 1))
+    for part in parts:
+        if not part.is_file():
+            raise UserError(f"{model} has {count} parts; there is no {part}", "put all parts into one folder")
+        if not _is_gguf(part):
+            raise UserError(f"{part} is no GGUF file", "fetch it anew")
+    return parts
+
+
+def _tokenizers(given: str | None, models: Sequence[Path]) -> list[Path]:
+    """Those of the llama2.c files; a GGUF holds its own."""
+    if given is None:
+        return [_beside(model) for model in models]
+    if not models:
+        raise UserError("model= is a GGUF file, which holds its tokenizer", "leave tokenizer= out")
+    files = _files("tokenizer", given)
+    if len(files) not in (1, len(models)):
+        raise UserError(f"tokenizer= names {len(files)} files, model= {len(models)} of llama2.c",
+                        "give one for each, in the same order, or one for all")
+    return files * len(models) if len(files) == 1 else files
+
+
+def _beside(model: Path) -> Path:
     beside = model.with_name("tokenizer.bin")
     if not beside.is_file():
         raise UserError(f"{model} is a llama2.c file, which needs its tokenizer; there is no {beside}",

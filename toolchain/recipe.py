@@ -1,10 +1,12 @@
-"""The recipe: images/NAME.yaml, one image from corpus to boot."""
+"""The recipe: images/NAME.yaml, one image from corpus to boot, or from published weights."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from toolchain.errors import UserError
 from toolchain.schema import Field, Schema, load
@@ -52,11 +54,9 @@ class Train:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A whole recipe, checked."""
+class Training:
+    """A model that learns here."""
 
-    name: str
-    title: str
     dataset: Dataset
     tokenizer: str
     split: float
@@ -65,13 +65,49 @@ class Recipe:
     link_model: bool  # into the EFI program; false: a file beside it, which the program checks by its sha256
 
 
+@dataclass(frozen=True)
+class Pinned:
+    """A published file."""
+
+    file: str
+    urls: tuple[str, ...]
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Published:
+    """A model that somebody else has trained: a GGUF, or a llama2.c file and its tokenizer."""
+
+    model: Pinned
+    tokenizer: Pinned | None
+
+    @property
+    def files(self) -> dict[str, Pinned]:
+        """Name on the disk, and in build/NAME -> file."""
+        if self.tokenizer is None:
+            return {"model.gguf": self.model}
+        return {"model.bin": self.model, "tokenizer.bin": self.tokenizer}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole recipe, checked."""
+
+    name: str
+    title: str
+    source: Training | Published
+
+
+_FILE = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_SHA256 = r"[0-9a-f]{64}"
 _DATASET: Schema = {
     "generator": Field(str, optional=True, choices=("tales",)),
     "seed": Field(int, 1, 0, 2**63 - 1),
     "bytes": Field(int, 4_000_000, 2_000, 1_000_000_000),
-    "file": Field(str, optional=True, pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*"),
+    "file": Field(str, optional=True, pattern=_FILE),
     "urls": Field("list", ()),
-    "sha256": Field(str, optional=True, pattern=r"[0-9a-f]{64}"),
+    "sha256": Field(str, optional=True, pattern=_SHA256),
     "size": Field(int, optional=True, least=1),
 }
 _MODEL: Schema = {
@@ -92,7 +128,13 @@ _TRAIN: Schema = {
     "evaluate_every": Field(int, 500, 1),
     "sample_every": Field(int, 1000, 1),
 }
-_RECIPE: Schema = {
+_PINNED: Schema = {
+    "file": Field(str, pattern=_FILE),
+    "urls": Field("list", ()),
+    "sha256": Field(str, pattern=_SHA256),
+    "size": Field(int, least=1, most=2**32 - 1),
+}
+TRAINING: Schema = {
     "title": Field(str),
     "dataset": Field(_DATASET),
     "tokenizer": Field(str, "bytes", choices=("bytes",)),
@@ -101,6 +143,17 @@ _RECIPE: Schema = {
     "train": Field(_TRAIN),
     "link_model": Field(bool, True),
 }
+PUBLISHED: Schema = {
+    "title": Field(str),
+    "model": Field(_PINNED),
+    "tokenizer": Field(_PINNED, optional=True),
+}
+
+
+def _kind(keys: Mapping[str, frozenset[str]]) -> Schema:
+    """A recipe whose model is a file, and that has nothing to train it with, is of a published one."""
+    published = "file" in keys.get("model", ()) and not keys.keys() & {"dataset", "train"}
+    return PUBLISHED if published else TRAINING
 
 
 def read(root: Path, name: str) -> Recipe:
@@ -109,7 +162,11 @@ def read(root: Path, name: str) -> Recipe:
     if not re.fullmatch(NAME, name):
         raise UserError(f"image={name} is not the name of a recipe",
                         "it is the NAME of a file images/NAME.yaml: letters, digits, - and _, at most 61")
-    raw = load(root / path if root != Path.cwd() else path, _RECIPE)
+    raw = load(root / path if root != Path.cwd() else path, _kind)
+    return Recipe(name, raw["title"], _training(path, raw) if "train" in raw else _published(path, raw))
+
+
+def _training(path: Path, raw: dict[str, Any]) -> Training:
     dataset, model = raw["dataset"], raw["model"]
     if (dataset["generator"] is None) == (dataset["sha256"] is None):
         raise UserError(f"{path}: dataset must have either generator or sha256",
@@ -121,5 +178,17 @@ def read(root: Path, name: str) -> Recipe:
     if model["width"] % model["heads"]:
         raise UserError(f"{path}: model.width {model['width']} is not a multiple of model.heads {model['heads']}",
                         "each head takes width / heads values")
-    return Recipe(name, raw["title"], Dataset(**{**dataset, "urls": tuple(dataset["urls"])}), raw["tokenizer"],
-                  raw["split"], Model(**model), Train(**raw["train"]), raw["link_model"])
+    return Training(Dataset(**{**dataset, "urls": tuple(dataset["urls"])}), raw["tokenizer"], raw["split"],
+                    Model(**model), Train(**raw["train"]), raw["link_model"])
+
+
+def _published(path: Path, raw: dict[str, Any]) -> Published:
+    model, tokenizer = (raw[key] and Pinned(**{**raw[key], "urls": tuple(raw[key]["urls"])})
+                        for key in ("model", "tokenizer"))
+    gguf = model.file.endswith(".gguf")
+    if gguf and tokenizer is not None:
+        raise UserError(f"{path}: {model.file} is a GGUF file, which holds its tokenizer", "leave tokenizer out")
+    if not gguf and tokenizer is None:
+        raise UserError(f"{path}: tokenizer is missing",
+                        f"{model.file} is no .gguf, so a llama2.c file: file, urls, sha256 and size of its tokenizer")
+    return Published(model, tokenizer)

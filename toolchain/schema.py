@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,11 @@ Schema = Mapping[str, Field]
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", "list": "a list of texts"}
 
 
-def load(path: Path, schema: Schema) -> dict[str, Any]:
-    """The checked content of a YAML file, defaults filled in; UserError where it does not fit."""
+def load(path: Path, choose: Callable[[Mapping[str, frozenset[str]]], Schema]) -> dict[str, Any]:
+    """The checked content of a YAML file, defaults filled in; UserError where it does not fit.
+
+    `choose` gets each key of the file with the keys inside it, and says which schema holds.
+    """
     import yaml
 
     try:
@@ -50,7 +53,12 @@ def load(path: Path, schema: Schema) -> dict[str, Any]:
         raise UserError(f"{path}:{line}: not valid YAML: {exc.problem}", "check indentation and colons there") from None
     if node is None:
         raise UserError(f"{path}:1: the file is empty", "copy images/tales.yaml and change it")
-    return _mapping(path, "", node, schema)
+    return _mapping(path, "", node, choose({key: frozenset(_keys(value)) for key, value in _keys(node).items()}))
+
+
+def _keys(node: Any) -> dict[str, Any]:
+    """A mapping's keys and their nodes; none where it is something else."""
+    return {str(key.value): value for key, value in node.value} if node.id == "mapping" else {}
 
 
 def _nearest_file(path: Path) -> str:
@@ -131,9 +139,13 @@ def _describe(field: Field) -> str:
     if field.choices:
         text += ": " + " or ".join(field.choices)
     if field.least is not None and field.most is not None:
-        text += f" from {field.least:g} to {field.most:g}"
+        text += f" from {_number(field.least)} to {_number(field.most)}"
     elif field.least is not None:
-        text += f" of at least {field.least:g}"
+        text += f" of at least {_number(field.least)}"
     if field.pattern:
         text += f" matching {field.pattern}"
     return text
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"

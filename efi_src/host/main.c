@@ -5,7 +5,7 @@
 #include "../kernels/cpu.h"
 #include "../kernels/select.h"
 #include "bench.h"
-#include "mapped.h"
+#include "library.h"
 #include "options.h"
 #include "platform.h"
 #include "threads.h"
@@ -16,7 +16,7 @@
 #include <time.h>
 
 static struct model model; /* too large for a stack */
-static struct mapped mapped;
+static struct library library;
 
 static int report(const struct error *error, const char *hint) {
     fprintf(stderr, "ingot: %s\nhint: %s\n", error->text, hint);
@@ -32,24 +32,6 @@ static const char *model_hint(enum status status) {
     case E_MEMORY: return "the model needs more memory than this machine gives";
     default: return "the file is damaged or no model; make or fetch it anew";
     }
-}
-
-/* The model, and the tokenizer where the model has none: of -z, or as llama2.c has it tokenizer.bin. */
-static enum status load(const struct options *o, struct error *error) {
-    enum status status = mapped_open(&mapped, o->model, o->tokenizer, error);
-    if (status != OK) return status;
-    struct model_files files = mapped_files(&mapped);
-    status = model_load(&model, &files, host_platform(), error);
-    if (status != OK) mapped_close(&mapped);
-    return status;
-}
-
-/* struct models of the one that is loaded already */
-static const char *only_name(void *ctx, size_t i) { return (void)ctx, (void)i, model.name; }
-static uint64_t only_bytes(void *ctx, size_t i) { return (void)ctx, (void)i, model.weight_bytes; }
-static void only_close(void *ctx, struct model *it) { (void)ctx, (void)it; }
-static enum status only_open(void *ctx, size_t i, struct model *it, struct error *error) {
-    return (void)ctx, (void)i, (void)it, (void)error, OK;
 }
 
 /* Everything that one text needs, allocated. */
@@ -162,7 +144,9 @@ int main(int argc, char **argv) {
         report(&error, hint);
         return 2;
     }
-    enum status status = load(&o, &error);
+    library_find(&library, &o);
+    const struct models models = library_models(&library);
+    enum status status = o.chat ? OK : models.open(models.ctx, 0, &model, &error); /* the chat opens it itself */
     if (status != OK) return report(&error, model_hint(status));
 
     const struct platform *platform = host_platform();
@@ -182,8 +166,6 @@ int main(int argc, char **argv) {
         struct chat_host host = {.platform = host_chat_platform(), .kernels = selection.chosen, .cores = cores,
                                  .features = cpu_features(&leaves), .cpu = cpu, .keys = "so does Ctrl-D",
                                  .settings = o.settings};
-        const struct models models = {.count = 1, .name = only_name, .bytes = only_bytes, .open = only_open,
-                                      .close = only_close};
         host_raw_terminal();
         status = chat_run(&host, &models, &model, &error);
         if (!host_flush() && status == OK)

@@ -6,6 +6,7 @@
 
 const char options_usage[] =
     "usage: ingot MODEL [options]\n"
+    "       ingot MODEL... --chat [options]\n"
     "  -i PROMPT    the text to continue\n"
     "  -n STEPS     tokens of the text, the prompt included (256; 0: as many as the context)\n"
     "  --tokens N   N new tokens, sliding past the context; stdout is exactly the text. A model with a\n"
@@ -14,13 +15,13 @@ const char options_usage[] =
     "  -p TOPP      choose among the most probable tokens that together reach TOPP; 0 or 1: all (0.9)\n"
     "  --top-k K    choose among the K most probable tokens; 0: all (0)\n"
     "  -s SEED      of the random numbers (the time)\n"
-    "  -z FILE      the tokenizer of a llama2.c model (tokenizer.bin)\n"
+    "  -z FILE      the tokenizer of llama2.c models (tokenizer.bin)\n"
     "  -j THREADS   cores to compute on, 1 to 64 (all that may be used); the text stays the same\n"
     "  --kernel K   auto, scalar, sse2, avx2, avx512 or avx512vnni (auto)\n"
     "  --batch M    tokens of the prompt to compute at once, 1 to 32 (32); the text stays the same\n"
     "  --logits F   write the logits of each token fed: raw fp32, one row a token\n"
     "  --bench      measure, print JSON\n"
-    "  --chat       talk, as the EFI program does\n";
+    "  --chat       talk, as the EFI program does; /model switches between several models\n";
 
 _Static_assert(CORES_MAX == 64 && PREFILL_BATCH == 32, "what -j and --batch say of themselves");
 
@@ -105,13 +106,14 @@ enum options_result options_read(struct options *o, int argc, char **argv, struc
             o->chat = 1;
         } else if (arg[0] == '-') {
             return wrong(error, "no such option", arg);
-        } else if (o->model) {
-            return wrong(error, "a second model", arg);
+        } else if (o->model_count == OPTIONS_MODELS) {
+            return wrong(error, "more than 16 models", arg);
         } else {
-            o->model = arg;
+            o->models[o->model_count++] = arg;
         }
     }
-    if (!o->model) return wrong(error, "no model file given", NULL);
+    if (o->model_count == 0) return wrong(error, "no model file given", NULL);
+    if (o->model_count > 1 && !o->chat) return wrong(error, "a second model", o->models[1]);
     if (steps_given && o->tokens_given) return wrong(error, "-n and --tokens exclude each other", NULL);
     if (o->bench + o->chat > 1) return wrong(error, "--bench and --chat exclude each other", NULL);
     if (o->logits && (o->bench || o->chat)) return wrong(error, "--logits is for a text alone", NULL);

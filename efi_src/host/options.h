@@ -4,9 +4,12 @@
 
 #include "../engine/settings.h"
 
+#define OPTIONS_MODELS 16
+
 struct options {
-    const char *model;
-    const char *tokenizer; /* of a llama2.c file; NULL: not given */
+    const char *models[OPTIONS_MODELS];
+    size_t model_count; /* at least 1; more for the chat alone */
+    const char *tokenizer; /* of the llama2.c files; NULL: not given */
     const char *prompt; /* "" when there is none */
     const char *kernel; /* "auto" or a table's name */
     const char *logits; /* a file to write; NULL: none */

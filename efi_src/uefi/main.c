@@ -1,5 +1,5 @@
-/* The EFI program: a console, a clock, the model that is linked in or lies beside it as a file, and the
- * chat. It owns the machine from the first line on and ends by switching it off. */
+/* The EFI program: a console, a clock, the models that it was built for (library.h), and the chat. It owns the
+ * machine from the first line on and ends by switching it off. */
 #include "../engine/chat.h"
 #include "../engine/text.h"
 #include "../kernels/cpu.h"
@@ -10,12 +10,9 @@
 #include "cores.h"
 #include "disk.h"
 #include "failure.h"
-#include "measure.h"
+#include "library.h"
 #include "memory.h"
-#include "model_blob.h"
-#include "model_file.h"
 #include "picture.h"
-#include "reference.h"
 #include "secure_boot.h"
 #include <efi.h>
 #include <stdbool.h>
@@ -29,6 +26,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st); /* called by gnu-ef
 static struct clock clock;
 static struct console console; /* too large for a stack, as is the model */
 static struct model model;
+static struct library library;
 
 static void platform_write(void *ctx, const char *text, size_t n) { console_write(ctx, text, n); }
 static int platform_read(void *ctx) { return console_read(ctx); }
@@ -77,51 +75,7 @@ static void say_boot(const char *clock_source, bool secure_boot) {
     say(buffer);
 }
 
-/* Before anything looks into the files: what is used is what was measured. One line for all of them. */
-static void measure_files(EFI_BOOT_SERVICES *bs, const char *const *names, const struct reference *files,
-                          size_t n) {
-    char buffer[64];
-    struct text line = text_into(buffer, sizeof(buffer));
-    enum measured worst = MEASURED;
-
-    for (size_t i = 0; i < n; i++) {
-        enum measured measured = measure(bs, names[i], files[i].sha256);
-        if (measured > worst)
-            worst = measured;
-    }
-    text_add(&line, worst == MEASURED_NO_TPM ? "[tpm] none"
-                    : worst == MEASURED      ? "[tpm] model digest in PCR "
-                                             : "[tpm] refused the model digest for PCR ");
-    if (worst != MEASURED_NO_TPM)
-        text_add_u64(&line, MEASURE_PCR);
-    text_add(&line, "\n");
-    say(buffer);
-}
-
-/* The bytes of the model: those in the program, or those of the files that it holds references to */
-static enum status find_model(struct model_files *out, EFI_HANDLE image, EFI_BOOT_SERVICES *bs,
-                              uint32_t features, struct failure *failure) {
-    static const char *const gguf[] = {GGUF_FILE}, *const llama2c[] = {LLAMA2C_FILE, TOKENIZER_FILE};
-    size_t size = (size_t)(model_blob_end - model_blob_start);
-    struct reference wanted[REFERENCES_MOST];
-    static struct pieces found[REFERENCES_MOST];
-    size_t n = references_read(model_blob_start, size, wanted);
-    const char *const *names = n == 1 ? gguf : llama2c;
-
-    found[0] = pieces_one(model_blob_start, size);
-    for (size_t i = 0; i < n; i++) {
-        enum status status =
-            model_file_load(&found[i], names[i], &wanted[i], image, bs, &platform, features, failure);
-        if (status != OK)
-            return status;
-    }
-    if (n > 0)
-        measure_files(bs, names, wanted, n);
-    *out = (struct model_files){.parts = found, .count = 1, .tokenizer = n > 1 ? &found[1] : NULL};
-    return OK;
-}
-
-/* After all that the firmware has much to do for: from here on its other cores are ours. */
+/* From here on the firmware's other cores are ours. */
 static const struct cores *start_cores(EFI_BOOT_SERVICES *bs) {
     char buffer[160];
     struct text line = text_into(buffer, sizeof(buffer));
@@ -135,22 +89,13 @@ static const struct cores *start_cores(EFI_BOOT_SERVICES *bs) {
     return cores;
 }
 
-/* struct models of the one that is loaded already */
-static const char *only_name(void *ctx, size_t i) { return (void)ctx, (void)i, model.name; }
-static uint64_t only_bytes(void *ctx, size_t i) { return (void)ctx, (void)i, model.weight_bytes; }
-static void only_close(void *ctx, struct model *it) { (void)ctx, (void)it; }
-static enum status only_open(void *ctx, size_t i, struct model *it, struct error *error) {
-    return (void)ctx, (void)i, (void)it, (void)error, OK;
-}
-
-/* Loads, chooses the kernels and talks until the user leaves. */
+/* Chooses the kernels and talks until the user leaves; the chat opens the first model. */
 static enum status chat(EFI_HANDLE image, EFI_SYSTEM_TABLE *st, struct failure *failure) {
     static char cpu[192];
     char features[96];
     struct text line = text_into(cpu, sizeof(cpu));
     struct cpu_leaves leaves = cpu_detect();
     struct selection selection;
-    struct model_files files;
     uint32_t usable = cpu_features(&leaves);
 
     cpu_features_text(usable, features, sizeof(features));
@@ -158,11 +103,8 @@ static enum status chat(EFI_HANDLE image, EFI_SYSTEM_TABLE *st, struct failure *
     text_add_name(&line, leaves.vendor, text_length(leaves.vendor));
     text_add(&line, " features=");
     text_add(&line, features);
-    enum status status = find_model(&files, image, st->BootServices, usable, failure);
-    if (status != OK)
-        return status;
     failure->hint = "build the image anew: ./doit";
-    status = model_load(&model, &files, &platform, &failure->error);
+    enum status status = library_find(&library, image, st->BootServices, &platform, usable, &failure->error);
     if (status == OK)
         status = kernels_select(&selection, "auto", usable, platform.now_us, platform.ctx, &failure->error);
     if (status != OK)
@@ -176,10 +118,10 @@ static enum status chat(EFI_HANDLE image, EFI_SYSTEM_TABLE *st, struct failure *
         .keys = "Backspace erases; leaving powers off",
         .settings = settings_default(),
     };
-    failure->hint = "give the machine more memory (in QEMU: mem=4G)";
-    const struct models models = {
-        .count = 1, .name = only_name, .bytes = only_bytes, .open = only_open, .close = only_close};
-    return chat_run(&host, &models, &model, &failure->error);
+    const struct models models = library_models(&library);
+    status = chat_run(&host, &models, &model, &failure->error);
+    failure->hint = library.hint ? library.hint : LIBRARY_MEMORY;
+    return status;
 }
 
 /* Stays readable until somebody has read it. Scripted boots look for these two lines

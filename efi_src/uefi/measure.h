@@ -12,8 +12,9 @@
  *
  *     PCR 12 = sha256(32 zero bytes || sha256(sha256 of the file))
  *
- * The event is of type EV_IPL; its text is "model.gguf sha256:HEX". A llama2.c model is two files, so two events:
- * "model.bin sha256:HEX", then "tokenizer.bin sha256:HEX". */
+ * The event is of type EV_IPL; its text is "model.gguf sha256:HEX". A model of several files has as many events:
+ * "model.bin sha256:HEX", then "tokenizer.bin sha256:HEX". Of several models each is measured when it is first
+ * loaded: the value tells which were, and in which order. */
 #ifndef INGOT_UEFI_MEASURE_H
 #define INGOT_UEFI_MEASURE_H
 

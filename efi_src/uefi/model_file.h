@@ -8,10 +8,6 @@
 #include "reference.h"
 #include <efi.h>
 
-#define GGUF_FILE "model.gguf"
-#define LLAMA2C_FILE "model.bin" /* and beside it: */
-#define TOKENIZER_FILE "tokenizer.bin"
-
 /* Reads the file `name`, says how long that took, and refuses any but the one of the reference. Nobody has
  * looked into the bytes when it returns, and after a failure no memory is kept. `features`: cpu_features(). */
 enum status model_file_load(struct pieces *out, const char *name, const struct reference *wanted,

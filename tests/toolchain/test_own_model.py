@@ -7,13 +7,16 @@ import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from tests.project import Project
 from toolchain.errors import UserError
 from toolchain.image import FAT32_FILE
-from toolchain.own_model import OwnModel
+from toolchain.own_model import OwnModel, OwnModels, own_model
+from toolchain.plugin import Session
 
 Data = Callable[[str], Path]
 
@@ -38,6 +41,11 @@ def refused(project: Project, *words: str) -> tuple[str, str]:
 def test_refused_before_anything_is_built(project: Project, tmp_path: Path, command: str) -> None:
     model = llama2c(tmp_path)
     (tmp_path / "my.gguf").write_bytes(b"GGUF" + bytes(100))
+    (tmp_path / "two-00002-of-00002.gguf").write_bytes(b"GGUF" + bytes(100))
+    (tmp_path / "one-00001-of-00002.gguf").write_bytes(b"GGUF" + bytes(100))
+    (tmp_path / "many-00001-of-00017.gguf").write_bytes(b"GGUF" + bytes(100))
+    (tmp_path / "text-00001-of-00002.gguf").write_bytes(b"GGUF" + bytes(100))
+    (tmp_path / "text-00002-of-00002.gguf").write_bytes(b"not one")
     (tmp_path / "note.txt").write_text("Once upon a time there was a text, and it was no model.")
     (tmp_path / "short").write_bytes(b"GG")
     for words, error, hint in (
@@ -49,11 +57,68 @@ def test_refused_before_anything_is_built(project: Project, tmp_path: Path, comm
         ([f"model={model}", "tokenizer=nowhere.bin"], "tokenizer=nowhere.bin: there is no file", "path"),
         ([f"model={tmp_path}/my.gguf", f"tokenizer={model}"], "holds its tokenizer", "tokenizer="),
         ([f"tokenizer={model}"], "without model=", "model=FILE"),
-        ([f"model={model},{model}"], "several files", "one"),
+        ([f"model={model},nowhere.gguf"], "model=nowhere.gguf: there is no file", "path"),
+        ([f"model={model},"], "model=: there is no file", "path"),
+        ([f"model={','.join([str(tmp_path / 'my.gguf')] * 17)}"], "17 files", "at most 16"),
+        ([f"model={model},{model}", f"tokenizer={','.join([str(model)] * 3)}"], "tokenizer= names 3 files, model= 2",
+         "one for all"),
+        ([f"model={tmp_path}/two-00002-of-00002.gguf"], "part 2", "two-00001-of-00002.gguf"),
+        ([f"model={tmp_path}/one-00001-of-00002.gguf"], "there is no", "one folder"),
+        ([f"model={tmp_path}/many-00001-of-00017.gguf"], "one of 17 parts", "at most 16"),
+        ([f"model={tmp_path}/text-00001-of-00002.gguf"], "text-00002-of-00002.gguf is no", "GGUF"),
         ([f"model={model}", "image=smoke"], "both image= and model=", "use one"),
     ):
         said = refused(project, command, "prompt=x", *words)
         assert error in said[0] and hint in said[1], said
+
+
+def test_generate_runs_one(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "my.gguf").write_bytes(b"GGUF" + bytes(100))
+    assert refused(project, "generate", "prompt=x", f"model={tmp_path}/my.gguf,{tmp_path}/my.gguf") == (
+        "error: generate runs one model, not 2", "hint: give one file: model=FILE")
+
+
+def named(**given: str) -> OwnModels:
+    """What these variables name."""
+    session = SimpleNamespace(given=given, command="boot")
+    found = own_model(cast(Session, session))
+    assert found is not None
+    return found
+
+
+def test_several_models(tmp_path: Path) -> None:
+    """Their names, the image's, and which file lies where on the disk."""
+    a, b = llama2c(tmp_path), tmp_path / "a b,c.gguf"
+    b.write_bytes(b"GGUF" + bytes(100))
+    (tmp_path / "more").mkdir()
+    c = llama2c(tmp_path / "more")
+    for folder in (tmp_path, tmp_path / "more"):
+        (folder / "tokenizer.bin").write_bytes(b"t")
+    parts = [tmp_path / f"big-{i:05}-of-00002.gguf" for i in (1, 2)]
+    for part in parts:
+        part.write_bytes(b"GGUF")
+    assert named(model=str(b)).files == {"a-b-c": {"model.gguf": str(b)}}
+    found = named(model=f"{a},{parts[0]},{c}")
+    assert (found.name, found.image) == ("some_big_some", "models/some_big_some")
+    assert found.files == {
+        "some": {"model.bin": str(a), "tokenizer.bin": f"{tmp_path}/tokenizer.bin"},
+        "big": {f"model-2-{i:05}-of-00002.gguf": str(part) for i, part in enumerate(parts, 1)},
+        "some-2": {"model-3.bin": str(c), "tokenizer-3.bin": f"{tmp_path}/more/tokenizer.bin"}}
+    other = tmp_path / "other.bin"
+    other.write_bytes(b"t")
+    one, two = (named(model=f"{a},{parts[0]},{c}", tokenizer=words).files
+                for words in (str(other), f"{other},{tmp_path}/tokenizer.bin"))
+    assert one["some"]["tokenizer.bin"] == one["some-2"]["tokenizer-3.bin"] == str(other)
+    assert two["some-2"]["tokenizer-3.bin"] == f"{tmp_path}/tokenizer.bin"
+
+
+def test_names_that_the_program_takes(tmp_path: Path) -> None:
+    long = tmp_path / f"{'x' * 100}.gguf"
+    for path in (long, tmp_path / "-.gguf", tmp_path / "ä.gguf"):
+        path.write_bytes(b"GGUF" + bytes(100))
+    found = named(model=f"{long},{long},{tmp_path}/-.gguf,{tmp_path}/ä.gguf")
+    assert [model.name for model in found.models] == ["x" * 40, f"{'x' * 37}-2", "model", "model-2"]
+    assert found.name == "x" * 60
 
 
 def test_commands_of_recipes_take_none(project: Project) -> None:
@@ -63,15 +128,17 @@ def test_commands_of_recipes_take_none(project: Project) -> None:
 def test_too_large_for_the_disk(tmp_path: Path) -> None:
     path = tmp_path / "large.gguf"
     path.touch()
-    own = OwnModel("large", path, None)
+    gguf = OwnModels("large", (OwnModel("large", (path,), None),))
     for size in (FAT32_FILE, FAT32_FILE + 1):
         with path.open("r+b") as file:
             file.truncate(size)  # a hole: it takes no space
         if size == FAT32_FILE:
+            gguf.check_disk()
+    llama2c = OwnModels("large", (OwnModel("large", (path,), path),))
+    for own, hint in ((gguf, "llama-gguf-split"), (llama2c, "Q8_0")):
+        with pytest.raises(UserError) as caught:
             own.check_disk()
-    with pytest.raises(UserError) as caught:
-        own.check_disk()
-    assert "4,294,967,296 bytes" in str(caught.value) and "split" in caught.value.hint
+        assert "4,294,967,296 bytes" in str(caught.value) and hint in caught.value.hint
 
 
 def test_generate_gives_llama2c_s_texts(smoke: Project, data: Data, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from toolchain.errors import UserError
-from toolchain.recipe import read
+from toolchain.recipe import Published, Training, read
 
 GOOD = """\
 title: T
@@ -44,7 +44,8 @@ def test_every_recipe_of_the_project_is_right(root: Path) -> None:
 def test_defaults_are_filled_in(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images/x.yaml").write_text(GOOD)
-    made = read(tmp_path, "x")
+    made = read(tmp_path, "x").source
+    assert isinstance(made, Training)
     assert (made.tokenizer, made.split, made.train.warmup, made.dataset.seed) == ("bytes", 0.9, 100, 1)
     assert made.link_model is True
 
@@ -53,7 +54,8 @@ def test_defaults_are_filled_in(tmp_path: Path) -> None:
 def test_link_model(tmp_path: Path, word: str, value: bool) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images/x.yaml").write_text(GOOD + f"link_model: {word}\n")
-    assert read(tmp_path, "x").link_model is value
+    made = read(tmp_path, "x").source
+    assert isinstance(made, Training) and made.link_model is value
 
 
 @pytest.mark.parametrize(("old", "new", "line", "says"), [
@@ -102,3 +104,45 @@ def test_missing_recipe_names_the_nearest(root: Path) -> None:
 def test_download_needs_its_size(tmp_path: Path) -> None:
     text = GOOD.replace("  generator: tales", f"  file: x.txt\n  urls: [http://x/x.txt]\n  sha256: {'ab' * 32}")
     assert "dataset.size is missing" in recipe(tmp_path, text)
+
+
+# -- published weights --
+
+PUBLISHED = f"""\
+title: T
+model:
+  file: m.bin
+  sha256: {'ab' * 32}
+  size: 5
+tokenizer:
+  file: t.bin
+  urls: [http://x/t.bin]
+  sha256: {'cd' * 32}
+  size: 6
+"""
+
+
+def test_published_files(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/x.yaml").write_text(PUBLISHED)
+    made = read(tmp_path, "x").source
+    assert isinstance(made, Published) and list(made.files) == ["model.bin", "tokenizer.bin"]
+    assert (made.model.file, made.model.urls, made.files["tokenizer.bin"].size) == ("m.bin", (), 6)
+    (tmp_path / "images/x.yaml").write_text(PUBLISHED.partition("tokenizer")[0].replace("m.bin", "m.gguf"))
+    made = read(tmp_path, "x").source
+    assert isinstance(made, Published) and list(made.files) == ["model.gguf"]
+
+
+@pytest.mark.parametrize(("old", "new", "says"), [
+    ("  size: 5\n", "", "x.yaml:3: model.size is missing"),
+    ("  size: 5\n", "  size: 4294967296\n", "hint: it must be a whole number from 1 to 4,294,967,295"),
+    (f"  sha256: {'ab' * 32}\n", "", "x.yaml:3: model.sha256 is missing"),
+    ("m.bin", "../m.bin", "x.yaml:3: model.file is '../m.bin'"),
+    ("m.bin", "m.gguf", "m.gguf is a GGUF file, which holds its tokenizer"),
+    ("  size: 5\n", "  size: 5\n  layers: 2\n", "x.yaml:6: unknown key model.layers"),
+    ("title: T\n", "title: T\nlink_model: true\n", "x.yaml:2: unknown key link_model"),
+    ("title: T\n", "title: T\ntrain: {steps: 1, batch: 1}\n", "x.yaml:4: unknown key model.file"),
+    (PUBLISHED[PUBLISHED.index("tokenizer"):], "", "tokenizer is missing"),
+])
+def test_mistakes_about_published_files(tmp_path: Path, old: str, new: str, says: str) -> None:
+    assert says in recipe(tmp_path, PUBLISHED.replace(old, new, 1))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from model.reference import reference
+from model.reference import references
 from tests import cbuild
 from tests.engine import models
 from tests.once import once
@@ -74,9 +74,10 @@ def file_disk(tmp_path_factory: pytest.TempPathFactory, tiny_model: bytes) -> Pa
     """The same with model.gguf beside the program, which holds a reference to it."""
 
     def make(folder: Path) -> None:
-        model = folder / "file.gguf"
+        model = folder / "disk" / "model.gguf"
+        model.parent.mkdir()
         model.write_bytes(tiny_model)
-        program = link(folder, efi_objects(folder, reference(model)))
+        program = link(folder, efi_objects(folder, references([("tiny", [model])])))
         make_image(folder / "disk.img", program, ("model.gguf", model))
 
     return once(tmp_path_factory, "uefi-file", make) / "disk.img"

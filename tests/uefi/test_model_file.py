@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from model.reference import MAGIC, reference
+from model.reference import NAME, reference
 from tests.project import ROOT, Project
 from tests.qemu.real import as_program, real_qemu
 from tests.uefi.machine import PROMPT, Machine
@@ -37,9 +37,9 @@ def changed(source: Path, folder: Path, *script: tuple[str, ...]) -> Path:
 def expect_size(image: Path, size: int) -> Path:
     """Makes both the folder's entry of model.gguf and the program's reference say that it has `size` bytes."""
     data = bytearray(image.read_bytes())
-    entry, held = data.index(b"MODEL~1 GGU"), data.index(MAGIC)
+    entry, held = data.index(b"MODEL~1 GGU"), data.index(b"model.gguf".ljust(NAME, b"\0"))
     struct.pack_into("<I", data, entry + 28, size)
-    struct.pack_into("<Q", data, held + len(MAGIC), size)
+    struct.pack_into("<Q", data, held + NAME, size)
     image.write_bytes(data)
     return image
 
@@ -86,12 +86,12 @@ def test_what_is_said_and_the_text(tmp_path: Path, file_disk: Path, tiny_model: 
     try:
         banner = machine.until(PROMPT).decode(errors="replace")
         lines = banner[banner.index("[boot] "):].split("\r\n")
-        assert [line.split()[0] for line in lines[:5]] == ["[boot]", "[memory]", "[load]", "[tpm]", "[cores]"]
+        assert [line.split()[0] for line in lines[:5]] == ["[boot]", "[cores]", "[memory]", "[load]", "[tpm]"]
         mib = f"{len(tiny_model) / (1 << 20):.1f}"
         assert re.fullmatch(rf"\[load\] model\.gguf {mib} MiB in \d+\.\d\d s, \d+\.\d MB/s, sha256 checked \(scalar\)",
-                            lines[2])
-        assert re.fullmatch(rf"\[memory\] model\.gguf: {mib} MiB in 1 piece, of \d+ MiB free", lines[1])
-        assert lines[3] == "[tpm] none" and lines[0].endswith(" secure_boot=off")
+                            lines[3])
+        assert re.fullmatch(rf"\[memory\] model\.gguf: {mib} MiB in 1 piece, of \d+ MiB free", lines[2])
+        assert lines[4] == "[tpm] none" and lines[0].endswith(" secure_boot=off")
         machine.ask(b"/temp 0")
         machine.ask(b"/max_tokens 60")
         text = on_host(b"Once upon a time", 60).replace(b"\n", b"\r\n")

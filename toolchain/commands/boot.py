@@ -19,7 +19,8 @@ class Boot(IngotCommand):
 
     name = "boot"
     doc_purpose = "bring an image up to date and boot it in QEMU"
-    doc_usage = "[image=NAME | model=FILE [tokenizer=FILE]] [" + "] [".join(f"{name}=..." for name in VARIABLES) + "]"
+    doc_usage = ("[image=NAME | model=FILE[,FILE...] [tokenizer=FILE]] ["
+                 + "] [".join(f"{name}=..." for name in VARIABLES) + "]")
     doc_description = "\n".join(f"{name}= {text}" for name, text in {**OWN, **VARIABLES}.items())
 
     def go(self, current: Session, names: list[str]) -> int:

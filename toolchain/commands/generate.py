@@ -10,6 +10,7 @@ from toolchain.commands import IngotCommand
 from toolchain.errors import UserError
 from toolchain.own_model import own_model
 from toolchain.plugin import Session
+from toolchain.recipe import Training, read
 
 # boot's variable -> the host program's flag; the order is boot's too
 FLAGS = {"temp": "-t", "top_p": "-p", "top_k": "--top-k", "seed": "-s", "tokens": "--tokens", "prompt": "-i"}
@@ -28,14 +29,28 @@ class Generate(IngotCommand):
         """Same variables, same text as a scripted boot."""
         if "prompt" not in current.given:
             raise UserError("generate needs a prompt", 'generate prompt="Once upon a time"')
-        own = own_model(current)
-        self.bring(["host"] if own else ["export", "host"])
-        model = own.model if own else Path("build") / current.get("image", "tales") / "model.gguf"
+        stages, model, tokenizer = _model(current)
+        self.bring([*stages, "host"])
         argv = [str(Path("build/host/ingot")), str(model)]
-        if own and own.tokenizer:
-            argv += ["-z", str(own.tokenizer)]
+        if tokenizer is not None:
+            argv += ["-z", str(tokenizer)]
         words = {**DEFAULTS, **current.given}
         for name, flag in FLAGS.items():
             if name in words:
                 argv += [flag, words[name]]
         return subprocess.run(argv, env={**os.environ, "LC_ALL": "C.UTF-8"}, check=False).returncode
+
+
+def _model(current: Session) -> tuple[list[str], Path, Path | None]:
+    """The stages that make the model, its file (of one in parts, the first), and its tokenizer's."""
+    own = own_model(current)
+    if own is not None:
+        if len(own.models) > 1:
+            raise UserError(f"generate runs one model, not {len(own.models)}", "give one file: model=FILE")
+        return [], own.models[0].parts[0], own.models[0].tokenizer
+    source = read(current.root, current.get("image", "tales")).source
+    folder = Path("build") / current.get("image", "tales")
+    if isinstance(source, Training):
+        return ["export"], folder / "model.gguf", None
+    model, *tokenizer = (folder / name for name in source.files)
+    return ["fetch"], model, tokenizer[0] if tokenizer else None

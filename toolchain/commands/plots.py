@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from toolchain.commands import IngotCommand
+from toolchain.errors import UserError
 from toolchain.extras import ensure
 from toolchain.plugin import Session
 
@@ -18,6 +19,9 @@ class Plots(IngotCommand):
 
     def go(self, current: Session, names: list[str]) -> int:
         """Prints the files that it made."""
+        if not current.is_stage("train"):
+            raise UserError(f"the model of {current.get('image', 'tales')} is downloaded: how it learnt is not known",
+                            "plots is for images whose recipe trains: plots image=tales")
         self.bring(["train"])
         ensure("matplotlib", current.ui)
         folder = Path("build") / current.get("image", "tales")

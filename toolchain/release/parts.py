@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from toolchain.recipe import Recipe
+from toolchain.recipe import Dataset, Pinned, Published, Recipe, Training
 from toolchain.release.licences import Licence
 from toolchain.release.provenance import File, Origin, StageRecord
 from toolchain.release.sbom import Part, Purl
@@ -13,7 +13,7 @@ from toolchain.roots.lockfile import Lock, Package
 
 # An output that is a component of its own -> its ref. What lies between two of them is not shown.
 _EFI, _MODEL, _CORPUS = "BOOTX64.EFI", "model.gguf", "corpus.txt"
-_REFS = {_EFI: "efi", _MODEL: "model", _CORPUS: "dataset"}
+_REFS = {_EFI: "efi", _MODEL: "model", "model.bin": "model", "tokenizer.bin": "tokenizer", _CORPUS: "dataset"}
 _LINKED = ("gnu-efi",)  # packages whose own code is in the EFI program: dodo.py GNU_EFI, efi_src/uefi/link.sh
 _RELEASES = {"bookworm": "debian-12", "trixie": "debian-13"}
 
@@ -63,22 +63,36 @@ def _products(content: Content) -> Iterator[Part]:
         yield Part("efi", "firmware", _EFI, content.efi.sha256, content.version, "EFI program", known=content.known,
                    licences=content.project, needs=tuple(sorted(needs)),
                    properties=(("ingot:size", str(content.efi.size)),))
+    source = content.recipe.source
+    if isinstance(source, Published):
+        yield from (_published(content, made[name], name, file) for name, file in source.files.items() if name in made)
+        return
     if _MODEL in made:
-        yield _model(content, made[_MODEL])
+        yield _model(content, source, made[_MODEL])
     if _CORPUS in made:
-        yield _dataset(content, made[_CORPUS])
+        yield _dataset(content, source.dataset, made[_CORPUS])
 
 
-def _model(content: Content, stage: StageRecord) -> Part:
-    properties = {"size": str(stage.outputs[_MODEL].size), "tokenizer": content.recipe.tokenizer, **content.model}
+def _published(content: Content, stage: StageRecord, output: str, file: Pinned) -> Part:
+    """A file that others have made: of what, nobody here knows."""
+    ref = _REFS[output]
+    facts = content.model if ref == "model" else {}
+    properties = {"size": str(stage.outputs[output].size), **facts}
+    return Part(ref, "machine-learning-model" if ref == "model" else "data", file.file, stage.outputs[output].sha256,
+                description="downloaded", urls=content.downloads.get(stage.name, ()), needs=_needs(content, stage),
+                properties=tuple((f"ingot:{name}", value) for name, value in sorted(properties.items())),
+                known="unknown")
+
+
+def _model(content: Content, source: Training, stage: StageRecord) -> Part:
+    properties = {"size": str(stage.outputs[_MODEL].size), "tokenizer": source.tokenizer, **content.model}
     return Part("model", "machine-learning-model", _MODEL, stage.outputs[_MODEL].sha256,
-                description=content.recipe.title, urls=content.downloads.get(stage.name, ()),
+                description=content.recipe.title,
                 properties=tuple((f"ingot:{name}", value) for name, value in sorted(properties.items())),
                 needs=_needs(content, stage), known=content.known)
 
 
-def _dataset(content: Content, stage: StageRecord) -> Part:
-    data = content.recipe.dataset
+def _dataset(content: Content, data: Dataset, stage: StageRecord) -> Part:
     properties = [("ingot:size", str(stage.outputs[_CORPUS].size))]
     if data.generator is not None:
         properties += [("ingot:generator", data.generator), ("ingot:seed", str(data.seed))]

@@ -15,7 +15,8 @@ from toolchain.release.verify.lie import Lie, Line, Say, short
 Locks = Callable[[str], frozenset[tuple[str, str, str]] | None]
 """`ROOT:sha256 of its lock` -> name, version and sha256 of each package, where that lock is known."""
 
-_MADE = {"efi": EFI, "model": "model.gguf", "dataset": "corpus.txt"}  # a component -> the output that it is
+_MADE = {EFI: "efi", "model.gguf": "model", "model.bin": "model", "tokenizer.bin": "tokenizer",
+         "corpus.txt": "dataset"}  # an output -> the component that it is
 
 
 def check(data: bytes, said: Provenance, contents: Contents, locks: Locks, say: Say) -> None:
@@ -80,13 +81,13 @@ def _products(bill: Bill, said: Provenance, contents: Contents) -> None:
     """Whatever else is listed is what a stage made or downloaded, and all of that is listed."""
     made = {name: file for stage in said.stages for name, file in stage.outputs.items()}
     made[EFI] = File(said.subjects[EFI], len(contents.program))
-    wanted = {ref: made[name] for ref, name in _MADE.items() if name in made}
+    wanted = {ref: made[name] for name, ref in _MADE.items() if name in made}
     others = {ref: one for ref, one in bill.components.items() if not ref.startswith(("file:", "root:", "pkg:"))}
     for ref, one in others.items():
         if ref not in wanted or (one.sha256, one.size) != (wanted[ref].sha256, str(wanted[ref].size)):
             raise Lie(SBOM, f"it lists {one.name} {short(one.sha256)}, which no stage has made")
     for ref in sorted(wanted.keys() - others.keys()):
-        raise Lie(SBOM, f"it does not list {_MADE[ref]}")
+        raise Lie(SBOM, f"it does not list {next(name for name in made if _MADE.get(name) == ref)}")
     for digest in sorted({one.sha256 for one in said.downloads} - {one.sha256 for one in others.values()}):
         raise Lie(SBOM, f"it does not list the download {short(digest)}")
 
@@ -110,4 +111,4 @@ def _is_named(ref: str, one: Component, version: str) -> bool:
         return one.name == f"toolchain root {rest}"
     if kind == "efi":
         return (one.name, one.version) == (EFI, version)
-    return kind == "pkg" or (one.version == "" and kind in ("model", "dataset"))
+    return kind == "pkg" or (one.version == "" and kind in ("model", "tokenizer", "dataset"))

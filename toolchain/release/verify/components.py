@@ -19,8 +19,8 @@ _TOP = {"$schema", "bomFormat", "specVersion", "serialNumber", "version", "metad
         "compositions"}
 _MORE = {"description", "externalReferences", "hashes", "licenses", "properties", "purl", "scope", "supplier",
          "version"}  # of a component, if there is something to say
-_TYPES = {"image": "firmware", "efi": "firmware", "model": "machine-learning-model", "dataset": "data", "file": "file",
-          "root": "platform", "pkg": "library", "tool": "application"}
+_TYPES = {"image": "firmware", "efi": "firmware", "model": "machine-learning-model", "tokenizer": "data",
+          "dataset": "data", "file": "file", "root": "platform", "pkg": "library", "tool": "application"}
 
 
 @dataclass(frozen=True)
