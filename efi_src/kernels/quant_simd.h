@@ -158,7 +158,7 @@ typedef int8_t v_bytes __attribute__((vector_size(W), aligned(1), may_alias));
 static void quantize(int8_t *q, float *d, const float *x, size_t n) {
     for (size_t b = 0; b < n / QUANT_BLOCK; b++) {
         float max = largest_magnitude(x + b * QUANT_BLOCK), inverse = 127.0f / max;
-        d[b] = max / 127.0f;
+        d[b] = quant_scale(max);
 #pragma GCC unroll 8
         for (size_t i = b * QUANT_BLOCK; i < (b + 1) * QUANT_BLOCK; i += W) {
             vf y = v_load(x + i) * inverse;

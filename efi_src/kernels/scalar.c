@@ -109,7 +109,7 @@ static void quantize(int8_t *q, float *d, const float *x, size_t n) {
             most = bits > most ? bits : most;
         }
         float max = m_from_bits_f(most), inverse = 127.0f / max;
-        d[b] = max / 127.0f;
+        d[b] = quant_scale(max);
         for (size_t i = 0; i < QUANT_BLOCK; i++) {
             float y = x[i] * inverse;
             y = y > 127.0f ? 127.0f : y;

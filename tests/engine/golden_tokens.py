@@ -1,6 +1,6 @@
 """Token ids by sentencepiece, tiktoken and llama.cpp, to compare the engine's with: tests/engine/tokens.json.
 
-    python3 -m tests.engine.golden_tokens     (needs the three packages and ../shared/data)
+    INGOT_PEERS=PYTHON .venv/bin/python -m tests.engine.golden_tokens     (needs ../shared/data too)
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import json
 import random
 import tempfile
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tests import peers
 from tests.engine import tokenizers
 from tests.engine.models import alphabet
 from tests.engine.tokenizers import DATA, GOLDEN
 
-Encode = Callable[[str], list[int]]
+Encode = Callable[[list[str]], list[list[int]]]
 
 WRITTEN = [
     "", "a", " ", "  ", "Hello world", " Hello  world ", "trailing space ", "\n",
@@ -42,40 +42,42 @@ def made(count: int) -> list[str]:
     return ["".join(rng.choice(letters) for _ in range(rng.randrange(1, 60))) for _ in range(count)]
 
 
-def sentencepiece() -> Encode:
-    """Llama 2's model."""
-    import sentencepiece as library  # type: ignore[import-not-found]
+def everything(count: int) -> list[str]:
+    """Random texts of any characters but the control bytes that the engine leaves out, mixed with ordinary words and
+    white space, always the same."""
+    rng = random.Random(11)
+    words = " ".join(WRITTEN).split(" ")
 
-    model = library.SentencePieceProcessor(str(DATA / "llama2-tokenizer.model"))
-    return lambda text: list(model.encode(text))
+    def part() -> str:
+        kind = rng.randrange(4)
+        if kind == 0:
+            return rng.choice(words)
+        if kind == 1:
+            return rng.choice(" \t\n\x85\u00a0\u1680\u2003\u2028\u202f\u3000\ufeff") * rng.randrange(1, 4)
+        most = rng.choice((0x80, 0x250, 0x3000, 0xD800, 0x110000))
+        code = rng.randrange(0x20, most)
+        return "" if code == 0x7F or 0xD800 <= code < 0xE000 else chr(code)
+
+    return ["".join(part() for _ in range(rng.randrange(1, 40))) for _ in range(count)]
 
 
-def tiktoken() -> Encode:
-    """GPT-2's encoding, from the project's copy of its files."""
-    import tiktoken as library  # type: ignore[import-not-found]
-
-    ids = {bytes(_bytes_of(text)): token for text, token in
-           json.loads((DATA / "gpt2" / "encoder.json").read_text()).items() if text != "<|endoftext|>"}
-    pattern = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-    encoding = library.Encoding("gpt2", pat_str=pattern, mergeable_ranks=ids, special_tokens={})
-    return lambda text: list(encoding.encode_ordinary(text))
+def sentencepiece(texts: list[str]) -> list[list[int]]:
+    """By Llama 2's model."""
+    return list(peers.ask("sentencepiece_tokens", model=str(DATA / "llama2-tokenizer.model"), texts=texts))
 
 
-def _bytes_of(text: str) -> list[int]:
+def tiktoken(texts: list[str]) -> list[list[int]]:
+    """By GPT-2's encoding, from the project's copy of its files."""
     letters = {letter: byte for byte, letter in enumerate(alphabet())}
-    return [letters[letter] for letter in text]
+    ranks = {bytes(letters[letter] for letter in text).hex(): token for text, token in
+             json.loads((DATA / "gpt2" / "encoder.json").read_text()).items() if text != "<|endoftext|>"}
+    pattern = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+    return list(peers.ask("tiktoken_tokens", ranks=ranks, pattern=pattern, texts=texts))
 
 
 def llama_cpp(path: Path) -> Encode:
-    """A GGUF file's, by llama.cpp; without bos, no special tokens from text."""
-    import llama_cpp as library  # type: ignore[import-not-found]
-
-    model = library.Llama(str(path), vocab_only=True, verbose=False)
-
-    def encode(text: str) -> list[int]:
-        return list(model.tokenize(text.encode(), add_bos=False, special=False))
-
-    return encode
+    """By a GGUF file."""
+    return lambda texts: list(peers.ask("llama_tokens", model=str(path), texts=texts))
 
 
 def llama2_gguf(folder: Path) -> Path:
@@ -100,10 +102,11 @@ def main() -> None:
     texts = [*WRITTEN, *made(40)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        encoders = {"llama2": ("sentencepiece", sentencepiece()), "gpt-2": ("tiktoken", tiktoken())}
+        encoders: dict[str, tuple[str, Encode]] = {"llama2": ("sentencepiece", sentencepiece),
+                                                   "gpt-2": ("tiktoken", tiktoken)}
         for pre in ("llama-bpe", "smollm", "qwen2"):
             encoders[pre] = ("llama-cpp-python", llama_cpp(gpt2_gguf(folder, pre)))
-        ids: dict[str, Any] = {name: {"by": f"{package} {version(package)}", "ids": [encode(text) for text in texts]}
+        ids: dict[str, Any] = {name: {"by": f"{package} {peers.ask('version', package=package)}", "ids": encode(texts)}
                                for name, (package, encode) in encoders.items()}
     lines = [f'"texts": {json.dumps(texts)}', *(f'"{name}": {json.dumps(what)}' for name, what in ids.items())]
     GOLDEN.write_text("{" + ",\n".join(lines) + "}\n")

@@ -112,11 +112,11 @@ def restored(tensors: dict[str, Array], types: dict[str, str] | str) -> tuple[di
 
 
 def rounded(x: Array) -> Array:
-    """Activations as a quantised product sees them: int8 in blocks of 32."""
+    """Activations as a quantised product sees them: int8 in blocks of 32, their scales in half precision."""
     blocks = x.reshape(*x.shape[:-1], -1, 32)
     most = np.abs(blocks).max(-1, keepdims=True)
     q = np.rint(blocks * (127 / np.where(most == 0, 1, most)))
-    out: Array = (q * (most / 127)).reshape(x.shape)
+    out: Array = (q * (most / 127).astype(np.float16).astype(np.float64)).reshape(x.shape)
     return out
 
 

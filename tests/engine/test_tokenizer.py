@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tests import peers
 from tests.engine.models import alphabet
 from tests.engine.tokenizers import (
     BPE,
@@ -84,11 +85,10 @@ def test_merges_by_score_then_place(shim: ctypes.CDLL, tmp_path: Path, more: dic
         tokenizer.close()
 
 
+@pytest.mark.slow
 def test_the_three_agree_on_ties(shim: ctypes.CDLL, tmp_path: Path) -> None:
     """Ours, llama.cpp and sentencepiece on random vocabularies of few scores."""
-    llama_cpp = pytest.importorskip("llama_cpp")
-    sentencepiece = pytest.importorskip("sentencepiece")
-    proto = pytest.importorskip("sentencepiece.sentencepiece_model_pb2")
+    peers.needs("llama-cpp-python", "sentencepiece")
     rng = random.Random(3)
     for _ in range(20):
         more = {"".join(rng.choice("abc ") for _ in range(rng.randrange(2, 5))).encode(): float(rng.randrange(-3, 0))
@@ -96,18 +96,11 @@ def test_the_three_agree_on_ties(shim: ctypes.CDLL, tmp_path: Path) -> None:
         pieces = spm_pieces({**LETTERS, **more})
         path = tmp_path / "v"
         ours = Tokenizer(shim, gguf_file(path, "llama", pieces, bos_token_id=1, eos_token_id=2, unknown_token_id=0))
-        theirs = llama_cpp.Llama(str(path), vocab_only=True, verbose=False)
-        model = proto.ModelProto()
-        for piece in pieces:
-            model.pieces.add(piece=piece.text.decode(), score=piece.score, type=piece.type)
-        model.trainer_spec.model_type = proto.TrainerSpec.BPE
-        model.trainer_spec.byte_fallback = True
-        model.normalizer_spec.name = "identity"
-        model.normalizer_spec.remove_extra_whitespaces = False
-        reference = sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
-        for _ in range(50):
-            text = "".join(rng.choice("abc ") for _ in range(rng.randrange(1, 40)))
-            assert ours.encode(text) == theirs.tokenize(text.encode(), add_bos=False) == reference.encode(text)
+        texts = ["".join(rng.choice("abc ") for _ in range(rng.randrange(1, 40))) for _ in range(50)]
+        found = [ours.encode(text) for text in texts]
+        assert found == peers.ask("llama_tokens", model=str(path), texts=texts)
+        assert found == peers.ask("sentencepiece_bpe", texts=texts,
+                                  pieces=[(piece.text.decode(), piece.score, piece.type) for piece in pieces])
 
 
 def reference_bpe(lines: Sequence[tuple[bytes, bytes]], word: bytes) -> list[bytes]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests import peers
 from tests.engine import golden_tokens, tokenizers
 from tests.engine.tokenizers import DATA, GOLDEN, Llama2c, Tokenizer, llama2c_pieces
 
@@ -100,31 +101,32 @@ def test_gpt2(shim: ctypes.CDLL, folder: Path, pre: str) -> None:
         assert tokenizer.add_bos == (pre == "llama-bpe")
 
 
+def many() -> list[str]:
+    return [*TEXTS, *golden_tokens.made(1000), *golden_tokens.everything(1000)]
+
+
+@pytest.mark.slow
 @needs_llama2
 def test_sentencepiece_live(shim: ctypes.CDLL, folder: Path) -> None:
-    pytest.importorskip("sentencepiece")
-    encode = golden_tokens.sentencepiece()
+    peers.needs("sentencepiece")
     tokenizer = Tokenizer(shim, golden_tokens.llama2_gguf(folder).read_bytes())
-    for text in [*TEXTS, *golden_tokens.made(1000)]:
-        assert tokenizer.encode(text) == encode(text), text
+    check(tokenizer, many(), golden_tokens.sentencepiece(many()))
 
 
+@pytest.mark.slow
 @needs_gpt2
 def test_tiktoken_live(shim: ctypes.CDLL, folder: Path) -> None:
-    pytest.importorskip("tiktoken")
-    encode = golden_tokens.tiktoken()
+    peers.needs("tiktoken")
     tokenizer = Tokenizer(shim, golden_tokens.gpt2_gguf(folder, "gpt-2").read_bytes())
-    for text in [*TEXTS, *golden_tokens.made(1000)]:
-        assert tokenizer.encode(text) == encode(text), text
+    check(tokenizer, many(), golden_tokens.tiktoken(many()))
 
 
+@pytest.mark.slow
 @needs_gpt2
 @needs_llama2
 @pytest.mark.parametrize("pre", [None, *GPT2])
 def test_llama_cpp_live(shim: ctypes.CDLL, folder: Path, pre: str | None) -> None:
     """None: Llama 2's."""
-    pytest.importorskip("llama_cpp")
+    peers.needs("llama-cpp-python")
     path = golden_tokens.llama2_gguf(folder) if pre is None else golden_tokens.gpt2_gguf(folder, pre)
-    encode, tokenizer = golden_tokens.llama_cpp(path), Tokenizer(shim, path.read_bytes())
-    for text in [*TEXTS, *golden_tokens.made(1000)]:
-        assert tokenizer.encode(text) == encode(text), text
+    check(Tokenizer(shim, path.read_bytes()), many(), golden_tokens.llama_cpp(path)(many()))

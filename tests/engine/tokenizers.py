@@ -156,8 +156,7 @@ def as_spm(pieces: Sequence[Piece]) -> list[Piece]:
 
 def gguf_file(path: Path, kind: str, pieces: Sequence[Piece], merges: Sequence[str] | None = None,
               pre: str | None = None, *, types: bool = True, **more: Any) -> bytes:
-    """A GGUF file that is a vocabulary alone, made by the gguf package; `more`: keys of tokenizer.ggml,
-    texts of tokenizer."""
+    """A GGUF file that is a vocabulary alone, made by the gguf package."""
     writer = GGUFWriter(path, "llama")
     writer.add_context_length(64)
     writer.add_embedding_length(8)
@@ -166,6 +165,17 @@ def gguf_file(path: Path, kind: str, pieces: Sequence[Piece], merges: Sequence[s
     writer.add_head_count(1)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(8)
+    add_vocabulary(writer, kind, pieces, merges, pre, types=types, **more)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path.read_bytes()
+
+
+def add_vocabulary(writer: GGUFWriter, kind: str, pieces: Sequence[Piece], merges: Sequence[str] | None = None,
+                   pre: str | None = None, *, types: bool = True, **more: Any) -> None:
+    """The keys of a tokenizer; `more`: others of tokenizer.ggml, texts of tokenizer."""
     writer.add_tokenizer_model(kind)
     if pre is not None:
         writer.add_tokenizer_pre(pre)
@@ -181,11 +191,6 @@ def gguf_file(path: Path, kind: str, pieces: Sequence[Piece], merges: Sequence[s
             writer.add_string(f"tokenizer.{key}", what)
         else:
             (writer.add_bool if isinstance(what, bool) else writer.add_uint32)(f"tokenizer.ggml.{key}", what)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path.read_bytes()
 
 
 def gpt2_parts() -> tuple[list[Piece], list[str]]:

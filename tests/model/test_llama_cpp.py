@@ -11,6 +11,7 @@ from model.datasets.tales import corpus
 from model.export.gguf import gguf
 from model.export.weights import Config, read
 from model.tokenizers.bytes import encode, split
+from tests import peers
 from tests.cbuild import build, host_program
 from tests.model.random_weights import random_weights
 
@@ -45,30 +46,14 @@ def trained_weights(folder: Path, factory: pytest.TempPathFactory) -> bytes:
     return (folder / "w.bin").read_bytes()
 
 
-def llama_text(model: Path, context: int, tokens: int) -> bytes:
-    """PROMPT and the greedy text that llama.cpp continues it with."""
-    import llama_cpp
-
-    f32 = llama_cpp.GGML_TYPE_F32
-    llama = llama_cpp.Llama(str(model), n_ctx=context, n_threads=1, type_k=f32, type_v=f32, verbose=False)
-    prompt = llama.tokenize(PROMPT.encode(), add_bos=False)
-    assert prompt == list(PROMPT.encode()), "a token is a byte"
-    made: list[int] = []
-    for token in llama.generate(prompt, temp=0.0, repeat_penalty=1.0):
-        made.append(token)
-        if len(made) == tokens:
-            break
-    return PROMPT.encode() + b"".join(llama.detokenize([token]) for token in made)
-
-
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_random_model(seed: int, tmp_path: Path, ingot: Path) -> None:
-    pytest.importorskip("llama_cpp")
+    peers.needs("llama-cpp-python")
     check(printable_weights(Config(256, 64, 3, 4, 32, 128), seed), tmp_path, ingot)
 
 
 def test_trained_model(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, ingot: Path) -> None:
-    pytest.importorskip("llama_cpp")
+    peers.needs("llama-cpp-python")
     check(trained_weights(tmp_path, tmp_path_factory), tmp_path, ingot)
 
 
@@ -80,4 +65,6 @@ def check(weights: bytes, folder: Path, ingot: Path) -> None:
     done = subprocess.run([ingot, folder / "model.gguf", "-t", "0", "-n", str(context), "-i", PROMPT],
                           check=True, capture_output=True)
     assert len(done.stdout) >= context and len(set(done.stdout)) > 8
-    assert llama_text(folder / "model.gguf", context, context - len(PROMPT)) == done.stdout[:context]
+    theirs = peers.ask("llama_text", model=str(folder / "model.gguf"), context=context, prompt=PROMPT,
+                       tokens=context - len(PROMPT))
+    assert bytes.fromhex(theirs) == done.stdout[:context]
