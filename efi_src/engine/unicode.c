@@ -44,3 +44,9 @@ enum unicode_class unicode_class_of(uint32_t code) {
     if (inside(unicode_numbers, unicode_numbers_count, code)) return UNICODE_NUMBER;
     return UNICODE_OTHER;
 }
+
+unsigned unicode_width(uint32_t code) {
+    if (code < 0xAD) return 1; /* what is typed and said most */
+    if (inside(unicode_zero, unicode_zero_count, code)) return 0;
+    return inside(unicode_wide, unicode_wide_count, code) ? 2 : 1;
+}

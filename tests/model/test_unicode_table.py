@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from model.unicode_table import main, ranges
+from model.unicode_table import letter, main, narrowest, number, ranges, wide
 from tests.cbuild import SOURCES, build
 
 TABLE = SOURCES / "engine" / "unicode_table.c"
@@ -29,8 +29,8 @@ def test_the_file_is_what_the_program_writes(tmp_path: Path) -> None:
 
 def test_ranges_are_the_characters_of_the_category() -> None:
     """Every one of them, and none is next to another."""
-    for category in "LN":
-        found = ranges(category)
+    for category, test in (("L", letter), ("N", number)):
+        found = ranges(test)
         assert {code for first, last in found for code in range(first, last + 1)} == {
             code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)).startswith(category)}
         assert all(before[1] + 1 < after[0] for before, after in zip(found, found[1:], strict=False))
@@ -60,3 +60,17 @@ def test_the_engine_knows_every_code_point(tmp_path_factory: pytest.TempPathFact
     assert not wrong
     assert [library.unicode_class_of(ord(letter)) for letter in "aZé日ｱ7²Ⅷ٣ \u3000_😀"] == [
         *[LETTER] * 5, *[NUMBER] * 4, SPACE, SPACE, OTHER, OTHER]
+
+
+def test_the_engine_knows_every_width(tmp_path_factory: pytest.TempPathFactory) -> None:
+    library = ctypes.CDLL(str(build(tmp_path_factory, "unicode.so", (), ("-fvisibility=default",), link=("-shared",),
+                                    more=(SOURCES / "engine" / "unicode.c", TABLE))))
+    same, wrong = f"Unicode {unicodedata.unidata_version}:" in TABLE.read_text(), []
+    for code in range(sys.maxunicode + 1):
+        char = chr(code)
+        expected = 0 if narrowest(char) else 2 if wide(char) else 1
+        sure = unicodedata.category(char) != "Cn" if same else unicodedata.ucd_3_2_0.category(char) not in ("Cn", "Cf")
+        if sure and library.unicode_width(code) != expected:
+            wrong.append(hex(code))
+    assert not wrong
+    assert [library.unicode_width(ord(char)) for char in "aé中ｱＡ한🙂\u0301\u200d"] == [1, 1, 2, 1, 2, 2, 2, 0, 0]
