@@ -36,7 +36,8 @@ HEADERS = sources("efi_src/engine/*.h", "efi_src/kernels/*.h")
 engine = objects("engine", ENGINE, HEADERS)
 kernels = objects("kernels", ENGINE, HEADERS)
 trainer_objects = objects("train", LINUX, [*HEADERS, *sources("efi_src/train/*.h")])
-host_objects = objects("host", LINUX, [*HEADERS, *sources("efi_src/host/*.h")])
+version = f'-DINGOT_VERSION="{build.version}"'
+host_objects = objects("host", [*LINUX, version], [*HEADERS, *sources("efi_src/host/*.h")])
 core = {**outputs(engine.values()), **outputs(kernels.values())}
 
 trainer = program("trainer", "train", {**core, **outputs(trainer_objects.values())}, doc="links the trainer")
@@ -106,7 +107,6 @@ elif source:
 
 GNU_EFI = ["/usr/lib/crt0-efi-x86_64.o", "/usr/lib/libgnuefi.a", "/usr/lib/elf_x86_64_efi.lds"]
 
-version = f'-DINGOT_VERSION="{build.version}"'
 efi_objects = objects("uefi", [*EFI, version], [*HEADERS, *sources("efi_src/uefi/*.h")], tools=["/usr/include/efi"])
 beside = {name: file for files in models.values() for name, file in files.items()}  # the program, on the disk
 if isinstance(source, Training) and source.link_model:

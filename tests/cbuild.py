@@ -18,9 +18,10 @@ WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wvla"]
 ARITHMETIC = ["-std=c11", "-O2", "-ffp-contract=off", "-fno-math-errno"]
 CORE = [*ARITHMETIC, "-ffreestanding", "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fpic",
         "-fvisibility=hidden", "-fshort-wchar", "-mno-red-zone", "-fno-strict-aliasing", *WARNINGS]
-HOST = [*ARITHMETIC, "-D_GNU_SOURCE", "-pthread", *WARNINGS]
+VERSION = '-DINGOT_VERSION="test"'
+HOST = [*ARITHMETIC, "-D_GNU_SOURCE", "-pthread", VERSION, *WARNINGS]
 EFI = [*CORE, "-I/usr/include/efi", "-I/usr/include/efi/x86_64", "-DGNU_EFI_USE_MS_ABI",
-       "-maccumulate-outgoing-args", '-DINGOT_VERSION="test"']
+       "-maccumulate-outgoing-args", VERSION]
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mf16c"]
 WIDE = {"avx2.c": ["-mavx2", "-mf16c"], "avx512.c": AVX512, "avx512vnni.c": [*AVX512, "-mavx512vnni"],
         "sha_ni.c": ["-msha", "-mssse3", "-msse4.1"]}

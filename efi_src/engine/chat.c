@@ -19,6 +19,7 @@ void chat_say(struct chat *chat, const char *text) {
 
 static void log_line(struct chat *chat, enum ringlog_level level, const char *text) {
     const struct platform *platform = chat->host->platform;
+    if (chat->session.log.count == 0) return; /* no session is open */
     ringlog_add(&chat->session.log, platform->now_us(platform->ctx), level, text, text_length(text));
 }
 
@@ -36,7 +37,7 @@ void chat_show_cpu(struct chat *chat) {
     text_add(&line, "[cpu] ");
     text_add(&line, chat->host->cpu);
     text_add(&line, " kernel=");
-    text_add(&line, chat->host->kernels->name);
+    text_add(&line, chat->kernels->name);
     chat_say(chat, buffer);
 }
 
@@ -76,7 +77,9 @@ void chat_set_seed(struct chat *chat) {
     chat->session.sampler.rng = chat->settings.seed;
 }
 
-static int stopped(void *ctx) { return input_stopped(&((struct chat *)ctx)->input); }
+int chat_stopped(struct chat *chat) { return input_stopped(&chat->input); }
+
+static int stopped(void *ctx) { return chat_stopped(ctx); }
 
 static void log_begin(struct chat *chat, size_t prompt_tokens) {
     char buffer[64];
@@ -131,6 +134,7 @@ enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
     chat->session.stop_nl = chat->settings.stop_nl != 0;
     log_begin(chat, count);
     int kept = !session_is_empty(&chat->session);
+    chat->turns++;
     if (chat->script) put_byte(chat, STX);
     if (chat->script && turn && !chat->reply) talk_show_prompt(chat, prompt, n);
     status = generate(&chat->session, chat->host->platform, chat->talk.tokens, count, chat->settings.max_tokens,
@@ -142,65 +146,83 @@ enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
     return status;
 }
 
-/* Working memory, by the plan. */
-static enum status prepare(struct chat *chat, const struct chat_host *host, const struct models *models,
-                           struct model *model, struct error *error) {
-    const struct session_setup setup = {
-        .model = model, .kernels = host->kernels, .cores = host->cores, .batch = PREFILL_BATCH,
-        .platform = host->platform};
-    struct arenas arenas;
-    size_t needed = arena_sum(arena_sum(talk_need(model), draw_need()), arena_need(CHAT_LINE_MAX, 1));
-    *chat = (struct chat){
-        .host = host, .models = models, .model = model, .settings = host->settings, .stats = 1};
-    enum status status = session_plan(&chat->plan, &setup, needed, error);
-    if (status != OK) return status;
-    chat_show_cpu(chat);
-    chat_show_model(chat);
-    status = arenas_open(&arenas, &chat->plan, host->platform, error);
-    if (status != OK) return status;
-    status = session_open(&chat->session, &setup, &arenas, error);
-    if (status != OK) {
-        arenas_close(&arenas, host->platform);
-        return status;
+/* What follows the last byte of a line: another one of the same text? `\` at its end says so. In a text of several
+ * lines `;;` at the end of one is left out, so that a line of it alone ends the text. */
+static int goes_on(struct chat *chat) {
+    struct lineedit *l = &chat->line;
+    if (chat->script || l->too_long || l->used == l->base) return 0;
+    if (l->line[l->used - 1] == '\\' && l->used < l->size) {
+        l->line[l->used - 1] = '\n';
+        return 1;
     }
-    talk_open(chat, &arenas.scratch);
-    draw_open(chat, &arenas.scratch);
-    chat->line.line = arena_take(&arenas.scratch, CHAT_LINE_MAX, 1);
-    chat->line.size = CHAT_LINE_MAX;
-    chat->line.platform = chat->input.platform = host->platform;
-    chat_set_seed(chat);
-    return OK;
+    if (l->base == 0 || l->used - l->base < 2 || !text_equal(l->line + l->used - 2, 2, ";;")) return 0;
+    l->used -= 2;
+    if (l->used == l->base) l->used--; /* the line before it was the last */
+    return 0;
 }
 
 /* The next line; LINE_END when there is none. */
-static enum line_event read_line(struct chat *chat) {
-    lineedit_start(&chat->line);
-    if (chat->script) put_byte(chat, ENQ);
-    else put(chat, "\n> ", 3);
+static enum line_event edit_line(struct chat *chat) {
     for (;;) {
-        int byte = input_next(&chat->input);
-        if (byte == PLATFORM_END) return chat->line.used > 0 ? LINE_READY : LINE_END;
+        int byte = input_now(&chat->input);
+        if (byte == -1) {
+            lineedit_show(&chat->line);
+            byte = input_next(&chat->input);
+        }
+        if (byte == PLATFORM_END) {
+            lineedit_finish(&chat->line);
+            return chat->line.used > 0 ? LINE_READY : LINE_END;
+        }
         enum line_event event = lineedit_push(&chat->line, (uint8_t)byte);
         if (event != LINE_MORE) return event;
     }
 }
 
+/* The next text, of one line or several; LINE_END when there is none. */
+static enum line_event read_text(struct chat *chat) {
+    enum line_event event = LINE_CANCEL;
+    while (event == LINE_CANCEL) {
+        lineedit_start(&chat->line, "> ");
+        if (chat->script) put_byte(chat, ENQ);
+        else put(chat, "\n> ", 3);
+        while ((event = edit_line(chat)) == LINE_READY && goes_on(chat)) {
+            lineedit_continue(&chat->line, ". ");
+            put(chat, ". ", 2);
+        }
+        if (event == LINE_CANCEL) put_byte(chat, '\n');
+    }
+    return event;
+}
+
 static void answer(struct chat *chat) {
     const char *line = chat->line.line;
     size_t n = chat->line.used;
-    if (chat->line.too_long && chat->script) chat_say(chat, "error: a line of more than 16384 bytes");
-    else if (n >= 2 && line[0] == '/' && line[1] == '/') chat_reply(chat, line + 1, n - 1);
-    else if (n >= 1 && line[0] == '/') command_run(chat, line, n);
-    else if (n >= 1 || chat->script) chat_reply(chat, line, n);
+    struct error error;
+    if (chat->line.too_long) {
+        fail(&error, E_RANGE, "a line of more than 16384 bytes", NULL, 0);
+        chat_fail(chat, &error);
+    } else if (n >= 2 && line[0] == '/' && line[1] == '/') {
+        chat_reply(chat, line + 1, n - 1);
+    } else if (n >= 1 && line[0] == '/') {
+        command_run(chat, line, n);
+    } else if (n >= 1 || chat->script) {
+        chat_reply(chat, line, n);
+    }
 }
+
+_Static_assert(CHAT_LINE_MAX == 16384, "what a line that is too long is told");
 
 enum status chat_run(const struct chat_host *host, const struct models *models, struct model *model,
                      struct error *error) {
-    struct chat chat;
-    enum status status = models->open(models->ctx, 0, model, error);
-    if (status == OK) status = prepare(&chat, host, models, model, error);
+    struct chat chat = {.host = host, .models = models, .model = model, .settings = host->settings,
+                        .kernels = host->kernels, .stats = 1, .error = error};
+    size_t first = 0;
+    chat.line.platform = chat.input.platform = host->platform;
+    chat_read_cfg(&chat, &first);
+    chat_show_cpu(&chat);
+    enum status status = chat_open(&chat, first, error);
     if (status != OK) return status;
     show_keys(&chat);
-    while (!chat.quit && read_line(&chat) == LINE_READY) answer(&chat);
-    return OK;
+    while (!chat.quit && read_text(&chat) == LINE_READY) answer(&chat);
+    return chat.status;
 }

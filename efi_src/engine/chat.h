@@ -17,15 +17,17 @@ struct chat_host {
     uint32_t features;             /* cpu_features(): which tables this CPU can run */
     const char *cpu;               /* for [cpu] and /cpu: "vendor=AuthenticAMD features=sse2,avx" */
     const char *keys;              /* for [keys]: what leaves this host; NULL: /quit alone */
+    const char *version;           /* of the program */
     struct settings settings;      /* to begin with: settings_default() */
+    uint32_t given;                /* bit i: setting_at(i) is the user's wish already; the settings file leaves it */
 };
 
-/* Opens the first of the models into `model`, prints the banner lines [cpu], [memory], [model] and [keys],
- * allocates once for each model through the platform and talks until /quit, Ctrl-D on an empty line or the end of input (OK). E_MEMORY when the
- * model's working memory cannot be had. Everything that goes wrong later is printed as a line
- * `error: …` and the prompt comes back.
+/* Reads the settings file, opens the model that it names or the first into `model`, prints the banner lines [cpu],
+ * [model], [memory] and [keys], allocates once for each model through the platform and talks until /quit, Ctrl-D on
+ * an empty line or the end of input (OK). E_MEMORY when the model's working memory cannot be had. Everything that
+ * goes wrong later is printed as a line `error: …` and the prompt comes back.
  *
- * The prompt is "\n> ". After /script it is ENQ (0x05), input is not echoed, LF is a literal newline
+ * The prompt is "\n> ", and ". " where a line that ended in '\' goes on. After /script it is ENQ (0x05), input is not echoed, LF is a literal newline
  * (CR submits), and a reply's text stands between STX (0x02) and ETX (0x03). */
 enum status chat_run(const struct chat_host *host, const struct models *models, struct model *model,
                      struct error *error);

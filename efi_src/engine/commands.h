@@ -2,6 +2,7 @@
 #ifndef INGOT_COMMANDS_H
 #define INGOT_COMMANDS_H
 
+#include "../kernels/select.h"
 #include "arena.h"
 #include "chat.h"
 #include "generate.h"
@@ -31,8 +32,12 @@ struct chat {
     size_t current; /* which of them is open, in: */
     struct model *model;
     struct settings settings;
+    const struct kernels *kernels; /* the host's, or those of: */
+    struct selection selection;
     struct arena_plan plan;
+    struct arenas arenas;
     struct session session;
+    uint64_t turns;   /* replies that were begun */
     struct input input;
     struct lineedit line;
     struct talk talk;
@@ -42,6 +47,8 @@ struct chat {
     int stats;        /* show [stats] after a reply */
     int script;       /* framing for programs */
     int quit;
+    enum status status; /* why, when it is not the user's wish: */
+    struct error *error;
 };
 
 /* A command; its arguments are the n bytes behind its name. */
@@ -54,6 +61,7 @@ struct command {
 
 /* The tables, one a subject: each in the file of its name. */
 extern const struct command commands_basic[];
+extern const struct command commands_model[];
 extern const struct command commands_log[];
 extern const struct command commands_talk[];
 extern const struct command commands_save[];
@@ -63,6 +71,9 @@ extern const struct command commands_draw[];
  * line `error: …` for one that does not exist or is misused included, is printed. */
 void command_run(struct chat *chat, const char *line, size_t n);
 
+/* Every command there is, settings among them; 0 past the last. `title`: of the group that it begins, or NULL. */
+int command_at(size_t i, struct command *out, const char **title);
+
 /* What commands use of chat.c. */
 void chat_say(struct chat *chat, const char *text);               /* a line */
 void chat_fail(struct chat *chat, const struct error *error);     /* a line `error: …`; logged */
@@ -71,6 +82,7 @@ void chat_show_model(struct chat *chat);                          /* the lines [
 void chat_show_log(struct chat *chat);                            /* its records, a line each */
 void chat_save(struct chat *chat, const char *name, const struct text *page); /* a file; says so, or why not */
 void chat_set_seed(struct chat *chat);                            /* starts the random numbers anew */
+int chat_stopped(struct chat *chat);                              /* Esc or Ctrl-C was pressed */
 enum status chat_reply(struct chat *chat, const char *prompt, size_t n); /* prints a reply; E_STOPPED */
 
 /* commands_talk.c: its part of the scratch arena, with the model open. */
@@ -85,5 +97,19 @@ void talk_show_prompt(struct chat *chat, const char *prompt, size_t n); /* a lin
 /* commands_draw.c: its part of the scratch arena */
 size_t draw_need(void);
 void draw_open(struct chat *chat, struct arena *scratch);
+
+/* chat_models.c */
+/* Opens model i and a session on it, and prints its lines. After a failure nothing is open. */
+enum status chat_open(struct chat *chat, size_t i, struct error *error);
+/* Model i in place of the one that is open. After a failure, which is printed, the former one is open again; when that
+ * fails too, the chat ends. */
+void chat_switch(struct chat *chat, size_t i);
+/* The model of that name -> *i; E_RANGE names the nearest. */
+enum status chat_find_model(const struct chat *chat, const char *name, size_t n, size_t *i, struct error *error);
+/* Computes with the table of that name, or "auto": the fastest. The session goes on. */
+enum status chat_use_kernels(struct chat *chat, const char *name, size_t n, struct error *error);
+
+/* chat_cfg.c: reads the settings file and prints its problems; the model to open first -> *first */
+void chat_read_cfg(struct chat *chat, size_t *first);
 
 #endif

@@ -1,4 +1,4 @@
-/* Commands that show what there is, and those that steer the loop. */
+/* Commands that steer the loop. */
 #include "commands.h"
 #include "text.h"
 
@@ -15,27 +15,50 @@ static void stats(struct chat *chat, const struct command *command, const char *
     chat_say(chat, chat->stats ? "stats=on" : "stats=off");
 }
 
-static void model(struct chat *chat, const struct command *command, const char *argument, size_t n) {
-    (void)command, (void)argument, (void)n;
-    chat_show_model(chat);
-}
-
-static void cpu(struct chat *chat, const struct command *command, const char *argument, size_t n) {
-    (void)command, (void)argument, (void)n;
-    chat_show_cpu(chat);
-}
-
 static void clear(struct chat *chat, const struct command *command, const char *argument, size_t n) {
     const struct platform *platform = chat->host->platform;
     (void)command, (void)argument, (void)n;
     platform->clear(platform->ctx);
 }
 
+/* What the demonstration does: a line about it, and a reply. */
+static const struct scene {
+    const char *about, *prompt;
+    float temp, top_p, repeat;
+    uint64_t seed;
+} scenes[] = {
+    {"temp=0: always the most probable token", "Once upon a time", 0, 1, 1, 1},
+    {"temp=0 repeat=1.3: the same, but tokens that came lately are less probable", "Once upon a time", 0, 1, 1.3f, 1},
+    {"temp=1 top_p=0.9 seed=1: drawn, from what is probable", "Once upon a time", 1, 0.9f, 1, 1},
+    {"temp=1 top_p=0.9 seed=2: another seed, another story", "Once upon a time", 1, 0.9f, 1, 2},
+    {"temp=1 top_p=0.9 seed=1: the first seed, and the same words again", "Once upon a time", 1, 0.9f, 1, 1},
+    {"temp=2 top_p=1 seed=1: drawn from every token there is", "One day, a little girl", 2, 1, 1, 1},
+};
+enum { SCENE_TOKENS = 60 };
+
 static void demo(struct chat *chat, const struct command *command, const char *argument, size_t n) {
-    static const char *const prompts[] = {"Once upon a time", "One day, a little girl", "The old man said"};
+    struct settings before = chat->settings, *now = &chat->settings;
+    uint64_t rng = chat->session.sampler.rng;
+    enum status status = OK;
     (void)command, (void)argument, (void)n;
-    for (size_t i = 0; i < sizeof prompts / sizeof prompts[0]; i++)
-        if (chat_reply(chat, prompts[i], text_length(prompts[i])) != OK) return;
+    for (size_t i = 0; status == OK && i < sizeof scenes / sizeof scenes[0]; i++) {
+        const struct scene *scene = &scenes[i];
+        char buffer[128];
+        struct text line = text_into(buffer, sizeof buffer);
+        text_add(&line, "[demo] ");
+        text_add(&line, scene->about);
+        chat_say(chat, buffer);
+        *now = settings_default();
+        now->temp = scene->temp;
+        now->top_p = scene->top_p;
+        now->repeat = scene->repeat;
+        now->seed = scene->seed;
+        now->max_tokens = before.max_tokens < SCENE_TOKENS ? before.max_tokens : SCENE_TOKENS;
+        chat_set_seed(chat);
+        status = chat_reply(chat, scene->prompt, text_length(scene->prompt));
+    }
+    chat->settings = before;
+    chat->session.sampler.rng = rng;
 }
 
 static void script(struct chat *chat, const struct command *command, const char *argument, size_t n) {
@@ -51,10 +74,8 @@ static void quit(struct chat *chat, const struct command *command, const char *a
 
 const struct command commands_basic[] = {
     {"stats", "on|off", "the line of numbers after a reply", stats},
-    {"model", NULL, "the model and its memory", model},
-    {"cpu", NULL, "the processor and the kernels in use", cpu},
+    {"demo", NULL, "a few stories, each with other settings", demo},
     {"clear", NULL, "empty the screen", clear},
-    {"demo", NULL, "a few stories", demo},
     {"script", NULL, "framing for programs: ENQ asks for a line, STX and ETX enclose a reply", script},
     {"quit", NULL, "leave", quit},
     {.name = NULL},

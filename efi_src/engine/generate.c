@@ -56,6 +56,7 @@ static enum status drop_older_half(struct run *r) {
     uint32_t keep = s->model->shape.context / 2, from = s->used - keep;
     s->used = 0;
     r->moved = 1;
+    s->slid += from;
     for (uint32_t i = 0; i < keep; i++) s->window[i] = s->window[from + i];
     while (s->used < keep) {
         if (stopped(r)) return stop(r);
@@ -78,6 +79,7 @@ static enum status make_room(struct run *r, size_t count, size_t *m) {
     if (ring && s->used >= ROPE_MAX_POSITION)
         status = fail(r->error, E_RANGE, "a text of more than 1048576 tokens", NULL, 0);
     r->moved |= s->used >= context;
+    if (s->used >= context && status == OK) s->slid++;
     *m = s->used < context ? least(least(count, s->state.batch), context - s->used) : 1;
     return status;
 }

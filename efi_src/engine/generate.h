@@ -43,6 +43,7 @@ struct session {
     uint32_t *window;         /* (context): the token of each slot of the cache */
     uint32_t used;            /* positions so far; in a ring of rotary positions more than the context */
     uint32_t pending;         /* the text's last token, when it is not yet in the cache; TOKEN_NONE: none */
+    uint64_t slid;            /* tokens that left a full context to make room, since the session was opened */
 };
 
 /* Sizes every arena; `scratch`: what the caller will carve from it besides. A context that does not fit into the

@@ -6,15 +6,17 @@ enum { AHEAD = sizeof((struct input *)0)->ahead };
 
 static int take(struct input *in) { return in->platform->read(in->platform->ctx); }
 
+int input_now(struct input *in) {
+    if (in->count == 0) return take(in);
+    uint8_t byte = in->ahead[in->first];
+    in->first = (in->first + 1) % AHEAD;
+    in->count--;
+    return byte;
+}
+
 int input_next(struct input *in) {
-    if (in->count > 0) {
-        uint8_t byte = in->ahead[in->first];
-        in->first = (in->first + 1) % AHEAD;
-        in->count--;
-        return byte;
-    }
     for (;;) {
-        int byte = take(in);
+        int byte = input_now(in);
         if (byte != -1) return byte;
         in->platform->wait(in->platform->ctx);
     }

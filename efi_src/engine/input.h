@@ -12,6 +12,9 @@ struct input {
     size_t first, count;
 };
 
+/* The next byte, or -1 when there is none now; PLATFORM_END when there will be none. */
+int input_now(struct input *in);
+
 /* The next byte, waiting for it; PLATFORM_END when there will be none. */
 int input_next(struct input *in);
 

@@ -15,6 +15,10 @@
 #include <string.h>
 #include <time.h>
 
+#ifndef INGOT_VERSION
+#error "compile with -DINGOT_VERSION=\"…\""
+#endif
+
 static struct model model; /* too large for a stack */
 static struct library library;
 
@@ -165,7 +169,7 @@ int main(int argc, char **argv) {
     if (o.chat) {
         struct chat_host host = {.platform = host_chat_platform(), .kernels = selection.chosen, .cores = cores,
                                  .features = cpu_features(&leaves), .cpu = cpu, .keys = "so does Ctrl-D",
-                                 .settings = o.settings};
+                                 .version = INGOT_VERSION, .settings = o.settings, .given = o.given};
         host_raw_terminal();
         status = chat_run(&host, &models, &model, &error);
         if (!host_flush() && status == OK)

@@ -51,6 +51,8 @@ static enum options_result set(struct options *o, const char *flag, const char *
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         if (strcmp(flag, settings[i].flag) != 0) continue;
         if (strcmp(flag, "--tokens") == 0) o->tokens_given = 1;
+        for (size_t k = 0; setting_at(k); k++)
+            if (strcmp(setting_at(k)->name, settings[i].setting) == 0) o->given |= 1u << k;
         enum status status = settings_set(&o->settings, settings[i].setting, value, strlen(value), error);
         return status == OK ? OPTIONS_RUN : OPTIONS_WRONG;
     }

@@ -14,6 +14,7 @@ struct options {
     const char *kernel; /* "auto" or a table's name */
     const char *logits; /* a file to write; NULL: none */
     struct settings settings; /* seed 0: not given */
+    uint32_t given;     /* bit i: setting_at(i) was */
     uint64_t steps;     /* -n: tokens of the text, prompt included; 0: as many as the context */
     unsigned threads;   /* -j: 1 to CORES_MAX; 0: not given */
     uint64_t batch;     /* 1 to PREFILL_BATCH */

@@ -4,6 +4,8 @@
 #define TICK_100NS 50000u /* 5 ms; firmware rounds up to its own tick, mostly 10 ms */
 #define SPIN_US 20000u    /* after a byte the next one is near: a paste fills a serial FIFO in 1.4 ms */
 
+#define FIFO_BYTES 16u    /* sent while as many are received, which is what a serial port keeps */
+
 static const char CLEAR_TERMINAL[] = "\x1b[2J\x1b[H";
 
 void console_open(struct console *c, EFI_HANDLE image, EFI_SYSTEM_TABLE *st, struct clock *clock) {
@@ -29,8 +31,11 @@ static void poll(struct console *c) {
 }
 
 void console_write(struct console *c, const char *text, size_t n) {
-    serial_write(&c->serial, text, n);
-    serial_poll(&c->serial, &c->input);
+    for (size_t i = 0, m; i < n; i += m) {
+        m = n - i < FIFO_BYTES ? n - i : FIFO_BYTES;
+        serial_write(&c->serial, text + i, m);
+        serial_poll(&c->serial, &c->input);
+    }
     screen_write(&c->screen, text, n);
     serial_poll(&c->serial, &c->input); /* drawing takes its time, and a serial FIFO is short */
 }

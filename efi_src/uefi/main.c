@@ -115,6 +115,7 @@ static enum status chat(EFI_HANDLE image, EFI_SYSTEM_TABLE *st, struct failure *
         .cores = start_cores(st->BootServices),
         .features = usable,
         .cpu = cpu,
+        .version = INGOT_VERSION,
         .keys = "Backspace erases; leaving powers off",
         .settings = settings_default(),
     };

@@ -1,5 +1,6 @@
 #include "screen.h"
 #include "glyph.h"
+#include "../engine/unicode.h"
 
 #define RUN 128 /* UCS-2 units handed to the firmware at once */
 #define REPLACEMENT 0xfffdu
@@ -95,9 +96,11 @@ void screen_write(struct screen *s, const char *text, size_t n) {
                 put_tab(s, run, &used);
             if (c == '\n')
                 run[used++] = '\r';
-            if (c >= 0x20 ? c != 0x7f : c == '\n' || c == '\r' || c == '\b')
+            if (c >= 0x20 ? c != 0x7f && unicode_width(c) > 0 : c == '\n' || c == '\r' || c == '\b')
                 run[used++] = glyph_for(s->font, s->bs, c);
-            if (used > RUN - TAB - 2)
+            if (unicode_width(c) == 2) /* as on a terminal: who erases counts its columns */
+                run[used++] = ' ';
+            if (used > RUN - TAB - 3)
                 put_run(s, run, &used);
         }
     }

@@ -23,7 +23,8 @@ struct screen {
 /* Every screen that has graphics; with `any`, the firmware's console instead, whatever it is. */
 void screen_open(struct screen *s, EFI_SYSTEM_TABLE *st, bool any);
 
-/* UTF-8, which may be cut anywhere between two calls. What is no UTF-8 or has no glyph shows as '?'. */
+/* UTF-8, which may be cut anywhere between two calls. What is no UTF-8 or has no glyph shows as '?'; each
+ * character takes the columns that a terminal gives it (engine/unicode.h). */
 void screen_write(struct screen *s, const char *text, size_t n);
 
 void screen_clear(struct screen *s);

@@ -34,10 +34,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def run(ingot: Path) -> Run:
-    """`run(MODEL, *flags, stdin=b"", status=0)`: the host program to its end."""
+    """`run(MODEL, *flags, stdin=b"", status=0, cwd=None)`: the host program to its end."""
 
-    def start(*words: str | Path, stdin: bytes = b"", status: int = 0) -> subprocess.CompletedProcess[bytes]:
-        done = subprocess.run([ingot, *words], input=stdin, capture_output=True, timeout=120)
+    def start(*words: str | Path, stdin: bytes = b"", status: int = 0,
+              cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+        done = subprocess.run([ingot, *words], input=stdin, capture_output=True, timeout=120, cwd=cwd)
         assert done.returncode == status, done.stderr.decode()
         return done
 

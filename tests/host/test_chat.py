@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -93,7 +94,7 @@ def test_end_of_input_ends_it(talk: Talk) -> None:
     (b"/quit now", b"error: a command that takes no value: /quit\n"),
     (b"/tmep", b"error: no command /tmep; nearest: /temp\n"),
     (b"/tem 0.5", b"error: no command /tem; nearest: /temp\n"),
-    (b"/t", b"error: no command /t; nearest: /temp\n"),
+    (b"/t", b"error: no command /t; nearest: /ctx\n"),
     (b"/tempo 1", b"error: no command /tempo; nearest: /temp\n"),
     (b"/TEMP 1", b"error: no command /TEMP; nearest: /temp\n"),
     (b"/quti", b"error: no command /quti; nearest: /quit\n"),
@@ -212,17 +213,89 @@ def test_seed_from_the_clock_is_told(talk: Talk, run: Run, tiny: Path) -> None:
 
 def test_help_lists_every_command(talk: Talk) -> None:
     said = talk(b"/help\r/quit\r")[1].decode()
+    assert all(len(line) <= 120 for line in said.splitlines())
     for name in ("help", "temp", "top_k", "top_p", "min_p", "repeat", "norepeat", "loop", "seed", "max_tokens",
                  "stop_you", "stop_nl", "stats", "model", "cpu", "budget", "test_failsafe", "log", "clear", "demo",
-                 "quit", "script", "system", "reset", "save", "load", "render", "draw", "save_img"):
-        assert re.search(rf"^/{name} ", said, re.M)
+                 "quit", "script", "attn", "ctx", "zones", "bench", "version", "system", "reset", "save",
+                 "load", "render", "draw", "save_img"):
+        assert re.search(rf"^  /{name} ", said, re.M)
 
 
-def test_model_cpu_and_demo(talk: Talk, run: Run, tiny: Path) -> None:
-    banner, model, cpu, _, demo, _ = talk(b"/model\r/cpu\r/stats off\r/demo\r/quit\r")
-    assert model.split(b"\n", 1)[1].splitlines() == banner.splitlines()[1:3]
+def test_model_and_cpu(talk: Talk) -> None:
+    banner, model, cpu, version, _ = talk(b"/model\r/cpu\r/version\r/quit\r")
+    assert model.split(b"\n", 1)[1].splitlines() == [b"* tiny  0.1 MiB", *banner.splitlines()[1:3]]
     assert cpu.split(b"\n", 1)[1].splitlines() == banner.splitlines()[:1]
-    assert demo.startswith(b"/demo\n" + reply(run, tiny, "Once upon a time") + b"\nOne day, ")
+    assert version == b"/version\ningot test\n"
+
+
+def test_demo(talk: Talk, run: Run, tiny: Path) -> None:
+    """Every scene has its own settings, and afterwards all is as it was."""
+    parts = talk(b"/stats off\r/temp 1\r/seed 3\r/demo\rOnce\r")
+    scenes = re.split(rb"\[demo\] ([^\n]*)\n", parts[4].split(b"\n", 1)[1])
+    said = dict(zip(scenes[1::2], scenes[2::2], strict=True))
+    assert scenes[0] == b"" and len(said) == 6
+    for about, text in said.items():
+        values = dict(word.split("=") for word in about.decode().split(":")[0].split())
+        if "repeat" not in values:
+            prompt = "One day, a little girl" if values["temp"] == "2" else "Once upon a time"
+            expected = reply(run, tiny, prompt, "-t", values["temp"], "-p", values.get("top_p", "1"),
+                             "-s", values.get("seed", "1"))
+            assert text == expected + b"\n"
+    assert parts[5] == b"Once\n" + reply(run, tiny, "Once", "-t", "1", "-s", "3") + b"\n"
+
+
+@pytest.mark.parametrize("name", ["scalar", "sse2", "auto"])
+def test_attn(talk: Talk, run: Run, tiny: Path, name: str) -> None:
+    """Exact names alone; the text is the same."""
+    parts = talk(b"/stats off\r/attn %s\r/attn\r/cpu\rOnce\r" % name.encode())
+    used = parts[3].split(b"attn=")[1].strip().decode()
+    assert used == name or name == "auto"
+    assert parts[2].endswith(f"\nattn={used}\n".encode()) and parts[4].endswith(f" kernel={used}\n".encode())
+    assert parts[5] == b"Once\n" + reply(run, tiny, "Once") + b"\n"
+
+
+@pytest.mark.parametrize("name", ["a", "avx", "avx22", "AVX2", "s", "scalar sse2", "x" * 40])
+def test_attn_takes_exact_names(talk: Talk, name: str) -> None:
+    parts = talk(b"/attn scalar\r/attn " + name.encode() + b"\r/attn\r")
+    assert b"\nerror: no kernel is called " in parts[2]
+    assert parts[3] == b"/attn\nattn=scalar\n"
+
+
+def test_ctx(talk: Talk) -> None:
+    """A context of 16 with learned positions: when it is full, the older half goes."""
+    parts = talk(b"/ctx\rOnce\r/ctx\r/max_tokens 30\rOnce\r/ctx\r")
+    assert parts[1] == b"/ctx\n[ctx] used=0 context=16 slid=0 turns=0\n"
+    assert parts[3] == b"/ctx\n[ctx] used=8 context=16 slid=0 turns=1\n"
+    assert parts[6] == b"/ctx\n[ctx] used=9 context=16 slid=24 turns=2\n"
+
+
+def test_zones(talk: Talk) -> None:
+    banner, zones, _ = talk(b"/zones\r/quit\r")
+    sizes = dict(re.findall(r"(\w+)=(\d+)", banner.decode().splitlines()[2]))
+    lines = zones.decode().splitlines()[1:]
+    assert lines[0] == f"weights  where they were read to, size={sizes['weights']}"
+    assert [line.split()[0] for line in lines[1:]] == ["kv", "acts", "scratch", "zonec"]
+    for line in lines[1:]:
+        name, base, size, used = line.split()
+        assert re.fullmatch(r"base=0x[0-9a-f]{16}", base) and int(base[7:], 16) % 64 == 0
+        assert size == f"size={sizes[name]}" and 0 < int(used[5:]) <= int(sizes[name])
+
+
+def test_bench(run: Run, tiny: Path, tmp_path: Path) -> None:
+    out = run(tiny, "--chat", "-t", "0", stdin=b"/stats off\r/temp 1\r/seed 5\rOnce\r/seed 5\r/bench\rOnce\r",
+              cwd=tmp_path).stdout.split(b"\n> ")
+    lines = out[6].decode().splitlines()
+    assert lines[3].startswith("[saved] bench.json ")
+    found = json.loads(lines[2])
+    assert json.loads((tmp_path / "bench.json").read_text()) == found
+    assert list(found) == ["model", "kernel", "threads", "prefill_tok_s", "decode_tok_s", "bytes_per_token"]
+    assert found["model"] == "tiny" and min(found["prefill_tok_s"], found["decode_tok_s"]) > 0
+    assert out[7] == out[4]  # it leaves settings and random numbers alone
+
+
+def test_bench_is_stopped(run: Run, tiny: Path, tmp_path: Path) -> None:
+    out = run(tiny, "--chat", stdin=b"/bench\r\x1b", cwd=tmp_path).stdout
+    assert b"\n[stopped]\n" in out and not (tmp_path / "bench.json").exists()
 
 
 def test_a_slash_for_the_model(talk: Talk, run: Run, tiny: Path) -> None:
@@ -238,11 +311,13 @@ def test_empty_lines_say_nothing(talk: Talk) -> None:
     (b"Onx\x08ce", b"Onx\b \bce", "Once"),
     (b"Onx\x7fce", b"Onx\b \bce", "Once"),
     ("On\u20ac\x7fce".encode(), "On\u20ac\b \bce".encode(), "Once"),
-    ("🙂é\x7f\x7f\x7fOnce".encode(), "🙂é\b \b\b \bOnce".encode(), "Once"),
-    (b"junk\x15Once", b"junk" + b"\b \b" * 4 + b"Once", "Once"),
-    (b"junk\x03Once", b"junk" + b"\b \b" * 4 + b"Once", "Once"),
-    (b"On\x1b[A\x1b[1;5Dc\x1bOPe\x1bxOnce\x1b[3~", b"OnceOnce", "OnceOnce"),
-    (b"\x00\x01O\x02n\tc\x1ae\x7f\xe2", b"Once\b \b", "Onc\udce2"),
+    ("🙂é\x7f\x7f\x7fOnce".encode(), "🙂é\b \b\b\b  \b\bOnce".encode(), "Once"),
+    (b"junk\x15Once", b"junk\b\b\b\b    \b\b\b\bOnce", "Once"),
+    (b"junk\x03Once", b"junk\b\b\b\b    \b\b\b\bOnce", "Once"),
+    (b"On\x1b[5~\x1b[1;5Pc\x1bOPe\x1bxOnce\x1b[3~", b"OnceOnce", "OnceOnce"),
+    (b"\x00\x02O\x02n\tc\x1ae\x7f\xe2", "On ce\b \b\ufffd".encode(), "On\tc\ufffd"),
+    (b"One\x1b[Dc\x1b[H\x1b[3~\x1b[C", b"One\b\b\bnce\b\b", "nce"),
+    (b"/x\x01\x0bOnce", b"/x\b\bOnce", "Once"),
     (b"Onc\xe2\x7fe", b"Once", "Once"),
 ])
 def test_line_editing(talk: Talk, run: Run, tiny: Path, typed: bytes, echo: bytes, line: str) -> None:
@@ -261,12 +336,42 @@ def test_the_escape_key_alone_eats_nothing(ingot: Path, tiny: Path) -> None:
 
 
 def test_a_line_has_an_end(talk: Talk, run: Run, tiny: Path) -> None:
-    """The bell rings for what does not fit; a program gets an error."""
+    """The bell rings for what does not fit, and the line is refused; the prompt comes back."""
     long = b"a" * 16384
     parts = talk(b"/stats off\r/max_tokens 1\r" + long + b"bc\r")
-    assert parts[3].startswith(long + b"\a\a\n" + long)
+    assert parts[3] == long + b"\a\nerror: a line of more than 16384 bytes\n"
+    parts = talk(b"/stats off\r/max_tokens 1\r" + long + b"\r" + long + b"b\x15Once\r")
+    assert parts[3].startswith(long + b"\n" + long)
+    assert parts[4] == long + b"\a"
+    assert parts[5] == b"Once\n" + reply(run, tiny, "Once", "--tokens", "1") + b"\n"  # in a new row
     assert talk(b"/script\r" + long + b"bc\r/seed\r")[1].endswith(
         ENQ + b"error: a line of more than 16384 bytes\n" + ENQ + b"seed=1\n" + ENQ)
+
+
+@pytest.mark.parametrize(("typed", "shown", "line"), [
+    (b"one\\\rtwo\r", b"one\\\n. two\n", "one\ntwo"),
+    (b"one\\\r\\\rtwo\r", b"one\\\n. \\\n. two\n", "one\n\ntwo"),
+    (b"one\\\rtwo;;\r", b"one\\\n. two;;\n", "one\ntwo"),
+    (b"one\\\r;;\r", b"one\\\n. ;;\n", "one"),
+    (b"one\\\rtwo\\;;\r", b"one\\\n. two\\;;\n", "one\ntwo\\"),
+    (b"one\\\r\x7f\x7f\x15two\r", b"one\\\n. two\n", "one\ntwo"),
+    (b"one;;\r", b"one;;\n", "one;;"),
+    (b"one\\ \r", b"one\\ \n", "one\\ "),
+])
+def test_a_text_of_several_lines(talk: Talk, run: Run, tiny: Path, typed: bytes, shown: bytes, line: str) -> None:
+    parts = talk(b"/stats off\r" + typed)
+    assert parts[2] == shown + reply(run, tiny, line) + b"\n"
+
+
+def test_a_text_of_several_lines_is_given_up(talk: Talk, run: Run, tiny: Path) -> None:
+    parts = talk(b"/stats off\rone\\\rtwo\x03Once\r")
+    assert parts[2] == b"one\\\n. two\b\b\b   \b\b\b\n"
+    assert parts[3] == b"Once\n" + reply(run, tiny, "Once") + b"\n"
+
+
+def test_earlier_lines(talk: Talk) -> None:
+    assert talk(b"/seed 5\r/seed 6\r/seed 7\r\x1b[A\x1b[A\x1b[A\x1b[B\r")[4].endswith(b"/seed 6\nseed=6\n")
+    assert talk(b"/script\r\x1b[A\r")[1].count(b"/script") == 1  # not for programs
 
 
 def test_framing_for_programs(run: Run, tiny: Path) -> None:
