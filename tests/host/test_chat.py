@@ -327,12 +327,13 @@ def test_line_editing(talk: Talk, run: Run, tiny: Path, typed: bytes, echo: byte
 
 def test_the_escape_key_alone_eats_nothing(ingot: Path, tiny: Path) -> None:
     with subprocess.Popen([ingot, tiny, "--chat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
-        assert program.stdin
+        assert program.stdin and program.stdout
+        until(program.stdout.fileno(), b"\n> ")
         program.stdin.write(b"\x1b")
         program.stdin.flush()
         time.sleep(0.3)  # longer than a sequence may take
         out = program.communicate(b"/seed 5\r/quit\r")[0]
-    assert b"\n> /seed 5\nseed=5\n" in out
+    assert out.startswith(b"/seed 5\nseed=5\n")
 
 
 def test_a_line_has_an_end(talk: Talk, run: Run, tiny: Path) -> None:
