@@ -5,218 +5,199 @@
  * shifting gives the exact sum.
  *
  * An emulator translates multiplications, shifts and masks one to one, but calls a function for a vector's
- * multiplication: emulated, this is the fastest table (bench/kernels.py). */
+ * multiplication, and looks up the address of each access to memory: emulated, this is the fastest table
+ * (bench/kernels.py). So a block of activations waits in vector registers while it meets many rows, and the floating
+ * point is done four rows at a time. */
 #include "scalar_quant.h"
 
 #include "../engine/math.h"
 #include "kernels.h"
+#include <emmintrin.h> /* SSE2, which every x86-64 has */
 
 #define INLINE static inline __attribute__((always_inline))
-#define TILE_ROWS 32   /* of w: they share one packed piece of x */
-#define TILE_BLOCKS 32 /* of x */
-#define SHARE 2        /* rows of w that share a load of x */
-#define GROUP 4        /* blocks whose floating point is done side by side: neighbouring lanes */
+#define TILE 64 /* rows of w that share a block of activations */
+#define FOUR 4  /* rows in a vector */
 
-/* Two bytes of a word, and four nibbles */
+/* Two bytes of a word, and four nibbles or bytes */
 #define PAIR 0x000000ff000000ffu
-#define FOUR 0x000f000f000f000fu
+#define NIBBLES 0x000f000f000f000fu
+#define BYTES 0x00ff00ff00ff00ffu
+#define FLIP 0x8080808080808080u /* int8 x -> uint8 x + 128 */
 
 enum format { Q8_0, Q4_0, Q8_G };
 
-/* A block of activations as factors, in the order in which `block_sum` meets their partners. */
-struct packed {
-    uint64_t start; /* what the sum starts with: undoes the weights' bias, adds the half of above */
-    uint64_t factor[16];
-};
-
 /* Rows of w, and where their parts are */
 struct rows {
-    const uint8_t *q; /* the first row's first block */
-    size_t block;     /* bytes a block, with its scale in front if it has one */
-    const float *scale;
-    size_t per; /* Q8_G: blocks that share a scale */
+    const uint8_t *q;   /* the first row's first block */
+    const float *scale; /* Q8_G: one for `per` blocks */
+    size_t per, count;  /* blocks a row */
 };
 
+/* What a block's product is made of, for each row of a tile */
+struct terms {
+    int32_t sum[TILE], scale[TILE]; /* the bits of M_ROUND_F + sum; a float's bits, or half precision (Q8_0, Q4_0) */
+} __attribute__((aligned(16)));
+
+typedef float v4f __attribute__((vector_size(16)));
+typedef int32_t v4i __attribute__((vector_size(16)));
 typedef uint64_t u64_any __attribute__((aligned(1), may_alias));
-typedef uint16_t u16_any __attribute__((aligned(1), may_alias));
+typedef int16_t i16_any __attribute__((aligned(1), may_alias));
+typedef int32_t i32_any __attribute__((may_alias));
 
-/* Bytes are u = w + 128: (w bytes k, k + 4) meet x (k + 4, k) */
-static void pack_bytes(struct packed *to, const int8_t *x) {
-    int64_t sum = 0;
-    for (size_t i = 0; i < 16; i++) {
-        const int8_t *at = x + i / 4 * 8 + i % 4;
-        to->factor[i] = ((uint64_t)at[0] << 32) + (uint64_t)(int64_t)at[4];
-        sum += at[0] + at[4];
-    }
-    to->start = (1ull << 31) - ((uint64_t)(sum * 128) << 32);
+INLINE size_t block_size(const enum format f) {
+    return f == Q8_0 ? sizeof(struct q8_0) : f == Q4_0 ? sizeof(struct q4_0) : QUANT_BLOCK;
 }
 
-/* Nibbles are u = w + 8: bytes k, k + 2, k + 4, k + 6 hold elements k, … in their low half, k + 16, … in the high */
-static void pack_nibbles(struct packed *to, const int8_t *x) {
+/* A block of activations as factors, in the order in which `sum_rows` meets their partners; returns what a sum starts
+ * with: it undoes the weights' bias and adds the half of above.
+ * Bytes are u = w + 128: (w bytes k, k + 4) meet x (k + 4, k). */
+INLINE uint64_t pack_bytes(__m128i factor[16], const int8_t *x) {
     uint64_t sum = 0;
-    for (size_t i = 0; i < 8; i++) {
-        const int8_t *at = x + i / 4 * 8 + i % 4 / 2 + i % 2 * 16;
-        uint64_t factor = 0;
-        for (size_t k = 0; k < 4; k++)
-            factor += (uint64_t)(int64_t)at[2 * k] << (48 - 16 * k);
-        to->factor[i] = factor;
-        sum += factor;
-    }
-    to->start = (1ull << 47) - sum * 0x0008000800080008u;
-}
-
-/* Adds block sums of `rows` rows of w, `step` bytes apart, with one block of x. */
-INLINE void block_sums(int64_t sum[SHARE], const uint8_t *w, size_t step, const struct packed *x, const int rows,
-                       const enum format format) {
-    const uint64_t mask = format == Q4_0 ? FOUR : PAIR, flip = format == Q4_0 ? 0 : 0x8080808080808080u;
-    const int words = format == Q4_0 ? 2 : 4, shift = format == Q4_0 ? 4 : 8, unit = format == Q4_0 ? 48 : 32;
-    uint64_t all[SHARE];
 #pragma GCC unroll 4
-    for (int r = 0; r < rows; r++)
-        all[r] = x->start;
-#pragma GCC unroll 4
-    for (int i = 0; i < words; i++) {
-        uint64_t u[SHARE];
-#pragma GCC unroll 4
-        for (int r = 0; r < rows; r++)
-            u[r] = *(const u64_any *)(w + (size_t)r * step + 8 * i) ^ flip;
+    for (int i = 0; i < 4; i++) {
+        uint64_t u = *(const u64_any *)(x + 8 * i) ^ FLIP;
+        u = u << 32 | u >> 32;
 #pragma GCC unroll 4
         for (int k = 0; k < 4; k++) {
-            /* Without these barriers gcc loads the factor anew for each row, and computes terms so far ahead of
-             * their addition that they go through the stack: an emulator looks up the address of each access. */
-            uint64_t factor = x->factor[4 * i + k];
-            __asm__("" : "+r"(factor));
-#pragma GCC unroll 4
-            for (int r = 0; r < rows; r++) {
-                all[r] += (u[r] >> (shift * k) & mask) * factor;
-                __asm__("" : "+r"(all[r]));
-            }
+            uint64_t pair = (u >> 8 * k & PAIR) - 0x0000008000000080u;
+            factor[4 * i + k] = _mm_cvtsi64_si128((int64_t)pair);
+            sum += pair;
         }
     }
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; r++)
-        sum[r] = (int64_t)all[r] >> unit;
+    int64_t low = (int32_t)sum, high = (int64_t)(sum - (uint64_t)low) >> 32;
+    return (1ull << 31) - ((uint64_t)((low + high) * 128) << 32);
 }
 
-/* quant_half, with the usual case in line */
-INLINE float half_at(const uint8_t *d) {
-    uint32_t half = *(const u16_any *)d;
-    if (((half + 0x400) & 0x7800) == 0) /* subnormal, zero, infinity, NaN */
-        return quant_half((uint16_t)half);
-    return m_from_bits_f((half & 0x8000) << 16 | (((half & 0x7fff) << 13) + (112u << 23)));
-}
-
-/* Where a row's scales are read: Q8_G's lie apart, one for `per` blocks. */
-struct scales {
-    const float *at;
-    size_t left; /* blocks that this one is still for */
-};
-
-INLINE float next_scale(struct scales *scales, size_t per, const uint8_t *block, const enum format format) {
-    if (format != Q8_G)
-        return half_at(block);
-    float scale = *scales->at;
-    if (--scales->left == 0) {
-        scales->at++;
-        scales->left = per;
+/* Nibbles are u = w + 8: bytes k, k + 2, k + 4, k + 6 hold elements k, … in their low half, k + 16, … in the high. */
+INLINE uint64_t pack_nibbles(__m128i factor[8], const int8_t *x) {
+    uint64_t sum = 0;
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) {
+        uint64_t u = __builtin_bswap64(*(const u64_any *)(x + i / 4 * 8 + i % 2 * 16) ^ FLIP);
+        uint64_t four = ((i % 4 < 2 ? u >> 8 : u) & BYTES) - 0x0080008000800080u;
+        factor[i] = _mm_cvtsi64_si128((int64_t)four);
+        sum += four;
     }
-    return scale;
+    return (1ull << 47) - sum * 0x0008000800080008u;
 }
 
-/* Adds `blocks` blocks, of which the first has the number b in its row, to the lanes of `rows` rows. */
-INLINE void add_blocks(float lane[][KERNEL_LANES], const struct rows *w, const uint8_t *block, size_t step,
-                       struct scales scales[SHARE], const struct packed *x, const float *dx, size_t b, size_t blocks,
-                       const int rows, const enum format format) {
+/* A scale without its sign, plus 0x400: below this it was zero or subnormal, or (bit 15 is gone) infinite or a NaN */
+#define USUAL 0x800
+
+/* One block of each of `rows` rows, `step` bytes apart, with one of x; whether a scale is unusual. `scale`: Q8_G's,
+ * `scale_step` apart. An emulator likes all loads first and all stores last. The empty asm statements keep them so, the
+ * factors in their registers and the additions in the order of the source. */
+INLINE int sum_rows(struct terms *to, const uint8_t *w, size_t step, const float *scale, size_t scale_step,
+                    const int8_t *x, size_t rows, const enum format format) {
+    const uint64_t mask = format == Q4_0 ? NIBBLES : PAIR;
+    const int words = format == Q4_0 ? 2 : 4, shift = format == Q4_0 ? 4 : 8, unit = format == Q4_0 ? 48 : 32;
     const size_t head = format == Q8_G ? 0 : sizeof(uint8_t[2]);
-    size_t i = 0;
-    for (; i + GROUP <= blocks; i += GROUP) {
-        union { int32_t i; float f; } sum[SHARE][GROUP];
-        float factor[SHARE][GROUP];
+    int32_t unusual = 0; /* negative */
+    __m128i factor[16];
+    const uint64_t start = format == Q4_0 ? pack_nibbles(factor, x) : pack_bytes(factor, x);
+    for (size_t r = 0; r < rows; r++, w += step, scale += scale_step) {
+        uint64_t u[4], all = start;
+        int32_t d = format == Q8_G ? *(const i32_any *)scale : *(const i16_any *)w;
+        __asm__ volatile("" : "+r"(d));
 #pragma GCC unroll 4
-        for (size_t j = 0; j < GROUP; j++, block += w->block) {
-            int64_t sums[SHARE];
-            block_sums(sums, block + head, step, x + i + j, rows, format);
+        for (int i = 0; i < words; i++) {
+            u[i] = *(const u64_any *)(w + head + 8 * i);
+            __asm__ volatile("" : "+r"(u[i]));
+        }
 #pragma GCC unroll 4
-            for (int r = 0; r < rows; r++) {
-                sum[r][j].i = (int32_t)sums[r] + 0x4b400000; /* M_ROUND_F + sum: converts it */
-                factor[r][j] = next_scale(&scales[r], w->per, block + (size_t)r * step, format);
+        for (int i = 0; i < words; i++) {
+            if (format != Q4_0)
+                u[i] ^= FLIP;
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; k++) {
+                __asm__ volatile("" : "+x"(factor[4 * i + k]));
+                all += (u[i] & mask) * (uint64_t)_mm_cvtsi128_si64(factor[4 * i + k]);
+                u[i] >>= shift;
+                __asm__("" : "+r"(all));
             }
         }
-#pragma GCC unroll 4
-        for (int r = 0; r < rows; r++) {
-            float *to = lane[r] + (b + i) % KERNEL_LANES;
-            for (size_t j = 0; j < GROUP; j++)
-                to[j] += (sum[r][j].f - M_ROUND_F) * (factor[r][j] * dx[i + j]);
-        }
+        if (format != Q8_G)
+            unusual |= ((d + 0x400) & 0x7800) - USUAL;
+        to->scale[r] = d;
+        to->sum[r] = (int32_t)((int64_t)all >> unit) + 0x4b400000;
     }
-    for (; i < blocks; i++, block += w->block) {
-        int64_t sums[SHARE];
-        block_sums(sums, block + head, step, x + i, rows, format);
-        for (int r = 0; r < rows; r++) {
-            float factor = next_scale(&scales[r], w->per, block + (size_t)r * step, format) * dx[i];
-            lane[r][(b + i) % KERNEL_LANES] += (float)(int32_t)sums[r] * factor;
-        }
+    return unusual < 0;
+}
+
+/* Half precision -> float, where no scale is unusual */
+INLINE v4f usual_halves(v4i half) { return (v4f)(((half << 13) & (int32_t)0x8fffe000) + (112 << 23)); }
+
+/* Any, as quant_half does */
+INLINE v4f halves(v4i half) {
+    v4i size = half & 0x7fff, value = (v4i)((v4f)(size << 13) * 0x1p112f) | ((size >= 0x7c00) & 0x7f800000);
+    return (v4f)(value | (half & 0x8000) << 16);
+}
+
+enum scales { FLOATS, HALVES, USUAL_HALVES };
+
+/* lane (rows) += sum * (scale * d), four rows at once */
+INLINE void add_terms(float *lane, const struct terms *t, float d, size_t rows, const enum scales scales) {
+#pragma GCC unroll 2
+    for (size_t r = 0; r < rows; r += FOUR) {
+        v4i bits = *(const v4i *)(t->scale + r);
+        v4f scale = scales == FLOATS ? (v4f)bits : scales == HALVES ? halves(bits) : usual_halves(bits);
+        *(v4f *)(lane + r) += ((v4f) * (const v4i *)(t->sum + r) - M_ROUND_F) * (scale * d);
     }
 }
 
-static float fold(float lane[KERNEL_LANES]) {
+/* lane (16,TILE) -> lane 0 */
+static void fold(float lane[KERNEL_LANES][TILE], size_t rows) {
     for (size_t half = KERNEL_LANES / 2; half > 0; half /= 2)
         for (size_t l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return lane[0];
+            for (size_t r = 0; r < rows; r += FOUR)
+                *(v4f *)(lane[l] + r) += *(const v4f *)(lane[l + half] + r);
 }
 
-/* The same for the rows from `row` on, of `all` blocks each. */
-INLINE void add_rows(float lane[][KERNEL_LANES], const struct rows *w, size_t row, const struct packed *x,
-                     const float *dx, size_t b, size_t blocks, size_t all, const int rows, const enum format format) {
-    struct scales scales[SHARE];
-    for (int r = 0; r < rows && format == Q8_G; r++)
-        scales[r] = (struct scales){w->scale + (row + (size_t)r) * (all / w->per) + b / w->per, w->per - b % w->per};
-    add_blocks(lane, w, w->q + (row * all + b) * w->block, all * w->block, scales, x, dx, b, blocks, rows, format);
-}
-
-/* w (d, blocks) @ x (blocks) -> out (d), d at most TILE_ROWS */
-INLINE void tile(float *out, const struct rows *w, size_t row, const int8_t *q, const float *dx, size_t d,
-                 size_t blocks, const enum format format) {
-    float lane[TILE_ROWS][KERNEL_LANES] = {{0}};
-    struct packed x[TILE_BLOCKS];
-    for (size_t b = 0; b < blocks; b += TILE_BLOCKS) {
-        size_t count = blocks - b < TILE_BLOCKS ? blocks - b : TILE_BLOCKS;
-        for (size_t i = 0; i < count; i++)
-            (format == Q4_0 ? pack_nibbles : pack_bytes)(&x[i], q + (b + i) * QUANT_BLOCK);
-        size_t r = 0;
-        for (; r + SHARE <= d; r += SHARE)
-            add_rows(lane + r, w, row + r, x, dx + b, b, count, blocks, SHARE, format);
-        for (; r < d; r++)
-            add_rows(lane + r, w, row + r, x, dx + b, b, count, blocks, 1, format);
+/* Rows first, … (`rows` of them, at most TILE) of w @ x (count blocks) -> out (rows) */
+INLINE void tile(float *out, const struct rows *w, size_t first, const int8_t *q, const float *d, size_t rows,
+                 const enum format format) {
+    const size_t block = block_size(format), step = w->count * block, scales = w->count / w->per;
+    const float *scale = format == Q8_G ? w->scale + first * scales : NULL;
+    float lane[KERNEL_LANES][TILE] __attribute__((aligned(16))) = {{0}};
+    struct terms terms = {{0}, {0}}; /* all of it: vectors go beyond the last row */
+    for (size_t b = 0; b < w->count; b++) {
+        float *to = lane[b % KERNEL_LANES];
+        int unusual = sum_rows(&terms, w->q + first * step + b * block, step, format == Q8_G ? scale + b / w->per : NULL,
+                               format == Q8_G ? scales : 0, q + b * QUANT_BLOCK, rows, format);
+        if (format == Q8_G)
+            add_terms(to, &terms, d[b], rows, FLOATS);
+        else if (unusual)
+            add_terms(to, &terms, d[b], rows, HALVES);
+        else
+            add_terms(to, &terms, d[b], rows, USUAL_HALVES);
     }
-    for (size_t r = 0; r < d; r++)
-        out[r] = fold(lane[r]);
+    fold(lane, rows);
+    for (size_t r = 0; r < rows; r++)
+        out[r] = lane[0][r];
 }
 
-INLINE void product(float *out, size_t ldo, const struct rows *w, const struct q8_rows *x, size_t d, size_t n,
-                    size_t m, const enum format format) {
-    size_t blocks = n / QUANT_BLOCK;
-    for (size_t i = 0; i < d; i += TILE_ROWS)
+INLINE void product(float *out, size_t ldo, const struct rows *w, const struct q8_rows *x, size_t d, size_t m,
+                    const enum format format) {
+    for (size_t i = 0; i < d; i += TILE)
         for (size_t r = 0; r < m; r++)
-            tile(out + r * ldo + i, w, i, x->q + r * n, x->d + r * blocks, d - i < TILE_ROWS ? d - i : TILE_ROWS,
-                 blocks, format);
+            tile(out + r * ldo + i, w, i, x->q + r * w->count * QUANT_BLOCK, x->d + r * w->count,
+                 d - i < TILE ? d - i : TILE, format);
 }
 
 void scalar_matmul_q8_0(float *out, size_t ldo, const struct q8_0 *w, const struct q8_rows *x, size_t d, size_t n,
                         size_t m) {
-    struct rows rows = {(const uint8_t *)w, sizeof *w, NULL, 1};
-    product(out, ldo, &rows, x, d, n, m, Q8_0);
+    struct rows rows = {(const uint8_t *)w, NULL, 1, n / QUANT_BLOCK};
+    product(out, ldo, &rows, x, d, m, Q8_0);
 }
 
 void scalar_matmul_q4_0(float *out, size_t ldo, const struct q4_0 *w, const struct q8_rows *x, size_t d, size_t n,
                         size_t m) {
-    struct rows rows = {(const uint8_t *)w, sizeof *w, NULL, 1};
-    product(out, ldo, &rows, x, d, n, m, Q4_0);
+    struct rows rows = {(const uint8_t *)w, NULL, 1, n / QUANT_BLOCK};
+    product(out, ldo, &rows, x, d, m, Q4_0);
 }
 
 void scalar_matmul_q8_g(float *out, size_t ldo, const int8_t *w, const float *scale, size_t group,
                         const struct q8_rows *x, size_t d, size_t n, size_t m) {
-    struct rows rows = {(const uint8_t *)w, QUANT_BLOCK, scale, group / QUANT_BLOCK};
-    product(out, ldo, &rows, x, d, n, m, Q8_G);
+    struct rows rows = {(const uint8_t *)w, scale, group / QUANT_BLOCK, n / QUANT_BLOCK};
+    product(out, ldo, &rows, x, d, m, Q8_G);
 }

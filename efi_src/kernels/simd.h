@@ -87,16 +87,29 @@ INLINE vf v_gelu_slope(vf x) {
 
 /* -- vectors -- */
 
+/* `columns` vectors side by side: rows of v are read whole, and additions need not wait for each other. */
+INLINE void mix_columns(float *out, const float *p, const float *v, size_t t, size_t stride, const int columns) {
+    vf y[4] = {{0}, {0}, {0}, {0}};
+    for (size_t s = 0; s < t; s++)
+#pragma GCC unroll 4
+        for (int c = 0; c < columns; c++)
+            y[c] += p[s] * v_load(v + s * stride + (size_t)c * W);
+#pragma GCC unroll 4
+    for (int c = 0; c < columns; c++)
+        v_store(out + (size_t)c * W, y[c]);
+}
+
 static void mix(float *out, const float *p, const float *v, size_t t, size_t n, size_t stride) {
-    for (size_t i = 0; i < n; i += W) {
+    size_t i = 0;
+    for (; i + 4 * W <= n; i += 4 * W)
+        mix_columns(out + i, p, v + i, t, stride, 4);
+    for (; i + W <= n; i += W)
+        mix_columns(out + i, p, v + i, t, stride, 1);
+    if (i < n) {
         vf y = {0};
-        if (n - i >= W)
-            for (size_t s = 0; s < t; s++)
-                y += p[s] * v_load(v + s * stride + i);
-        else
-            for (size_t s = 0; s < t; s++)
-                y += p[s] * v_load_part(v + s * stride + i, n - i);
-        v_put(out + i, y, n - i);
+        for (size_t s = 0; s < t; s++)
+            y += p[s] * v_load_part(v + s * stride + i, n - i);
+        v_store_part(out + i, y, n - i);
     }
 }
 
