@@ -11,7 +11,8 @@
  *   q_half(d)             one
  *   q_fold(all)           16 lanes in 16/SUMS vectors -> 1
  */
-#define BATCH 4 /* rows of x that one row of w meets before the next */
+#define BATCH 4    /* rows of x that one row of w meets before the next */
+#define AHEAD 4096 /* bytes: the processor's own reading ahead ends at each page */
 
 #define SETS (KERNEL_LANES / SUMS) /* vectors that hold the 16 lanes */
 
@@ -77,6 +78,9 @@ INLINE void product_row(float *out, size_t ldo, const uint8_t *w, const float *s
     float lane[BATCH][KERNEL_LANES] __attribute__((aligned(64))) = {{0}};
     size_t b = 0;
     for (; b + SUMS <= count; b += SUMS) {
+#pragma GCC unroll 4
+        for (size_t line = 0; f == Q8_G && line < SUMS * QUANT_BLOCK; line += 64) /* the others' rows gain nothing */
+            __builtin_prefetch(w + b * step + AHEAD + line);
         qf ws = scales_at(w + b * step, scale, per, b, f);
         size_t at = b % KERNEL_LANES;
         for (int r = 0; r < m; r++) {
