@@ -86,13 +86,12 @@ def llama_logits(model: str, text: str, steps: int, out: str) -> list[int]:
     return ids
 
 
-def llama_speed(model: str, prompt: str, tokens: int, threads: int, context: int) -> dict[str, float]:
-    """Seconds for the prompt at once, and for `tokens` more, each the most probable one: the sum of llama_decode's
-    alone, what is chosen and how is not counted; with llama-cpp-python's settings."""
+def llama_speed(model: str, prompt: str, tokens: int, threads: int, context: int, prefill: int) -> dict[str, float]:
+    """Seconds to make `tokens` after a prompt, each the most probable one, and for `prefill` tokens at once, both once
+    warm: of llama_decode alone; what is chosen and how is not counted. With llama-cpp-python's settings."""
     import llama_cpp
 
     llama = llama_cpp.Llama(model, n_ctx=context, n_threads=threads, n_threads_batch=threads, verbose=False)
-    ids = llama.tokenize(prompt.encode(), add_bos=llama._model.add_bos_token())
     decode, seconds = llama._ctx.decode, [0.0]
 
     def timed(batch: Any) -> None:
@@ -100,14 +99,21 @@ def llama_speed(model: str, prompt: str, tokens: int, threads: int, context: int
         decode(batch)
         seconds[0] += time.perf_counter() - begun
 
+    def eval_timed(ids: list[int]) -> float:
+        seconds[0] = 0.0
+        llama.eval(ids)
+        return seconds[0]
+
     llama._ctx.decode = timed
+    ids = llama.tokenize(prompt.encode(), add_bos=llama._model.add_bos_token())
     llama.eval(ids)
-    prefill, seconds[0] = seconds[0], 0.0
+    total = 0.0
     for _ in range(tokens):
         logits = llama_cpp.llama_get_logits(llama._ctx.ctx)
         best = int(llama_cpp.llama.np.ctypeslib.as_array(logits, (llama.n_vocab(),)).argmax())
-        llama.eval([best])
-    return {"prompt_tokens": len(ids), "prefill_s": prefill, "tokens": tokens, "decode_s": seconds[0]}
+        total += eval_timed([best])
+    llama.reset()
+    return {"decode_s": total, "prefill_s": eval_timed([token % llama.n_vocab() for token in range(prefill)])}
 
 
 def main() -> None:
