@@ -26,6 +26,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 PLACE = ROOT / "build" / "bench"
+INGOT = ROOT / "build" / "host" / "ingot"
+HERE = Path(__file__).resolve().parent
 PROMPT = "abcdefgh"  # 8 tokens, and bos
 AIMS = {("110m", "Q8_0"): 12.0, ("110m", "F32"): 2.0, ("15m", "Q8_0"): 60.0}  # tok/s booted under TCG
 
@@ -105,14 +107,14 @@ def bandwidth(plan: Plan, threads: int) -> float:
     """GB/s that this many threads read from memory."""
     with tempfile.TemporaryDirectory() as folder:
         program = f"{folder}/bandwidth"
-        subprocess.run(["gcc", "-O2", "-pthread", ROOT / "bench" / "bandwidth.c", "-o", program], check=True)
+        subprocess.run(["gcc", "-O2", "-pthread", HERE / "bandwidth.c", "-o", program], check=True)
         done = subprocess.run([program, str(threads), str(plan.memory_mib)], capture_output=True, text=True, check=True)
     return float(done.stdout.split()[0])
 
 
 def host(model: Path, tokens: int, threads: int) -> float:
     """tok/s of our decoding."""
-    argv = [ROOT / "build/host/ingot", model, "-j", str(threads), "-t", "0", "-i", PROMPT, "--tokens", str(tokens)]
+    argv = [INGOT, model, "-j", str(threads), "-t", "0", "-i", PROMPT, "--tokens", str(tokens)]
     told = subprocess.run(argv, capture_output=True, check=True).stderr.decode()
     stats = dict(re.findall(r"(\w+)=([\d.]+)", told[told.index("[stats]"):]))
     if (int(stats["tokens"]), int(stats["prompt_tokens"])) != (tokens, 8):
@@ -122,7 +124,7 @@ def host(model: Path, tokens: int, threads: int) -> float:
 
 def host_bench(model: Path, threads: int) -> dict[str, Any]:
     """--bench: prefill_tok_s of half the context, bytes_per_token, kernel."""
-    argv = [ROOT / "build/host/ingot", model, "-j", str(threads), "--bench"]
+    argv = [INGOT, model, "-j", str(threads), "--bench"]
     return dict(json.loads(subprocess.run(argv, capture_output=True, check=True).stdout))
 
 
@@ -154,8 +156,8 @@ def on_host(plan: Plan, size: Size, kind: str, threads: int, peer: bool) -> dict
 def booted(plan: Plan, size: Size, kind: str) -> dict[str, Any]:
     """boot.json's numbers of a boot on QEMU's emulator with two cores."""
     model = model_file(size, kind)
-    argv = [ROOT / "doit", "boot", f"model={model}", "accel=tcg", "smp=2", "temp=0", f"tokens={plan.booted}",
-            f"prompt={PROMPT}"]
+    argv = [sys.executable, "-m", "toolchain", "boot", f"model={model}", "accel=tcg", "smp=2", "temp=0",
+            f"tokens={plan.booted}", f"prompt={PROMPT}"]
     subprocess.run(argv, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     told = json.loads((ROOT / "build/models" / model.stem / "boot.json").read_text())
     if (told["tokens"], told["prompt_tokens"]) != (plan.booted, 8):
@@ -223,14 +225,14 @@ def cpu_name() -> str:
     return found[1] if found else platform.machine()
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Measures, prints, writes JSON."""
     parser = argparse.ArgumentParser(description="The engine beside llama.cpp and memory, and booted.")
     parser.add_argument("--quick", action="store_true", help="a tiny model, once: whether it runs at all")
     parser.add_argument("--markdown", action="store_true", help="the tables as README.md has them")
     parser.add_argument("--no-boot", action="store_true", help="the host alone")
     parser.add_argument("--json", type=Path, default=PLACE / "engine.json", metavar="FILE")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     from toolchain.extras import ensure
     from toolchain.ui import Ui
 
