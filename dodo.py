@@ -115,8 +115,8 @@ else:
     words = [word for name, files in models.items() for word in ("--model", name, *files)]
     reference = stage("reference", folder=HERE, outputs=["models.ref"], tools=["python3"],
                       doc="writes size and sha256 of the models' files, for the program to check them by",
-                      inputs={**beside, **same(sources(*PYTHON, "model/reference.py"))},
-                      argv=["python3", "-m", "model.reference", *words, "--out", "models.ref"])
+                      inputs={**beside, **same(sources(*PYTHON, "model/pins.py"))},
+                      argv=["python3", "-m", "model.pins", *words, "--out", "models.ref"])
     in_program = reference["models.ref"]
 blob = stage("compile:model", folder=HERE, outputs=["model.o"], tools=["gcc", "as"],
              doc="makes an object of the model file",

@@ -36,7 +36,7 @@ class Boot:
 
 def measure(size: dict[str, int], cpus: tuple[str, ...] = CPUS) -> list[Boot]:
     """A model of this size on each of the processors, with the check and without."""
-    from model.reference import references
+    from model.pins import references
     from tests.cbuild import CORE, build_objects
     from tests.engine import models
     from tests.uefi.conftest import efi_objects, link, make_image

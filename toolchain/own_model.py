@@ -21,9 +21,9 @@ VARIABLES = {
 }
 
 # Commands that are about an image which a recipe describes.
-FOR_RECIPES = ("bench", "flash", "lock", "plots", "release", "reproduce", "test", "verify")
+FOR_RECIPES = ("bench", "compare", "flash", "infer", "lock", "plots", "release", "reproduce", "test", "verify")
 
-MODELS, PARTS, NAME = 16, 16, 40  # at most, as model/reference.py has them
+MODELS, PARTS, NAME = 16, 16, 40  # at most, as model/pins.py has them
 LLAMA2C_V2 = b"24ka"
 LLAMA2C_HEADER = struct.Struct("<7i")
 KINDS = "the engine reads GGUF (llama, gpt2; F32, F16, Q8_0, Q4_0) and llama2.c files"

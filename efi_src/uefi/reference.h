@@ -1,4 +1,4 @@
-/* What the program holds in the place of models that are files (model/reference.py writes it): their names, and of
+/* What the program holds in the place of models that are files (model/pins.py writes it): their names, and of
  * each file its name on the disk, size and sha256. */
 #ifndef INGOT_UEFI_REFERENCE_H
 #define INGOT_UEFI_REFERENCE_H

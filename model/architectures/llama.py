@@ -10,6 +10,11 @@ from model.architectures.cache import Cache, attend
 from model.shapes import LlamaShape
 
 
+def widened(x: Tensor) -> Tensor:
+    """float32 where x is narrower: norms and rotations lose too much in bfloat16."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
 class RmsNorm(nn.Module):
     """x / sqrt(mean(x^2) + eps) * weight (Zhang and Sennrich 2019)"""
 
@@ -19,21 +24,22 @@ class RmsNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., width) -> the same; in float32 whatever x is"""
-        wide = x.float()
+        """(..., width) -> the same"""
+        wide = widened(x)
         return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)).type_as(x) * self.weight
 
 
-def rotation(first: int, end: int, head: int, theta: float, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of positions first to end-1, each (time, head/2) (Su et al. 2021)"""
-    frequency = theta ** (-torch.arange(0, head, 2, device=device, dtype=torch.float64) / head)
-    angle = torch.outer(torch.arange(first, end, device=device, dtype=torch.float64), frequency)
-    return angle.cos().float(), angle.sin().float()
+def rotation(first: int, end: int, head: int, theta: float) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of positions first to end-1, each (time, head/2), float64 on the CPU (Su et al. 2021)"""
+    frequency = theta ** (-torch.arange(0, head, 2, dtype=torch.float64) / head)
+    angle = torch.outer(torch.arange(first, end, dtype=torch.float64), frequency)
+    return angle.cos(), angle.sin()
 
 
 def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     """x (batch, heads, time, head), its neighbours (2i, 2i+1) turned by the position's angle -> the same"""
-    even, odd = x.float().unflatten(-1, (-1, 2)).unbind(-1)
+    wide = widened(x)
+    even, odd = wide.unflatten(-1, (-1, 2)).unbind(-1)
     turned = torch.stack((even * cosine - odd * sine, even * sine + odd * cosine), dim=-1)
     return turned.flatten(-2).type_as(x)
 
@@ -100,9 +106,10 @@ class Llama(nn.Module):
         end = used + tokens.shape[1]
         if end > self.shape.context:
             raise ValueError(f"{end} positions in a context of {self.shape.context}")
-        cosine, sine = rotation(before + used, before + end, self.shape.head_width, self.shape.rope_theta,
-                                tokens.device)
         x = self.token(tokens)
+        wide = widened(x)
+        cosine, sine = (part.to(wide.dtype).to(x.device) for part in rotation(
+            before + used, before + end, self.shape.head_width, self.shape.rope_theta))
         for layer in self.layers:
             x = layer(x, cosine, sine, cache)
         if cache is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from model.reference import reference
+from model.pins import reference
 from tests.engine import llamas
 from tests.project import Project
 from toolchain.image import FIRST

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from model.reference import references
+from model.pins import references
 from tests import cbuild
 from tests.engine import models
 from tests.once import once

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from model.reference import reference
+from model.pins import reference
 from tests import cbuild
 from tests.engine import llamas, models
 from tests.engine.llamas import Shape

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from model.reference import NAME, reference
+from model.pins import NAME, reference
 from tests.project import ROOT, Project
 from tests.qemu.real import as_program, real_qemu
 from tests.uefi.machine import PROMPT, Machine

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from model.reference import references
+from model.pins import references
 from tests import cbuild
 from tests.engine import llamas
 from tests.uefi.conftest import efi_objects, link, make_image

@@ -1,7 +1,7 @@
 """What an EFI program holds of models that are files beside it: their names, and size and sha256 of each file.
 
-    python3 -m model.reference --model tales model.gguf --out model.ref
-    python3 -m model.reference --model one model.gguf --model two model-2.bin tokenizer-2.bin --out model.ref
+    python3 -m model.pins --model tales model.gguf --out model.ref
+    python3 -m model.pins --model one model.gguf --model two model-2.bin tokenizer-2.bin --out model.ref
 
 b"INGOTREF", then for each model its name (40 bytes, filled up with zeros) and the number of its files (u32), then for
 each of them its name on the disk (40 bytes likewise), its size (u64) and its sha256; numbers are little-endian.
@@ -60,7 +60,7 @@ def _name(name: str, pattern: str) -> bytes:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python3 -m model.reference", allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="python3 -m model.pins", allow_abbrev=False)
     parser.add_argument("--model", nargs="+", action="append", required=True, metavar=("NAME", "FILE"),
                         help="a model and its files: a GGUF or its parts; a llama2.c file and its tokenizer")
     parser.add_argument("--out", type=Path, required=True, help="the list to write")

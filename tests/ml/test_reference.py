@@ -1,0 +1,40 @@
+"""The NumPy models beside PyTorch's: logits, losses and gradients of every parameter, in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from model.architectures import make
+from model.reference import models
+from model.reference.tape import Var, cross_entropy, reshape
+from model.shapes import GptShape, LlamaShape, Shape
+
+SHAPES = [GptShape(vocab=17, context=6, layers=2, heads=2, width=8),
+          GptShape(vocab=17, context=6, layers=1, heads=4, width=8, tied=False, qkv_bias=False),
+          LlamaShape(vocab=17, context=6, layers=2, heads=4, kv_heads=2, width=16, hidden=20),
+          LlamaShape(vocab=17, context=6, layers=1, heads=2, kv_heads=2, width=8, hidden=12, tied=False)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_three_derivations_one_answer(shape: Shape) -> None:
+    torch.manual_seed(5)
+    model = make(shape).double().eval()
+    with torch.no_grad():
+        for part in model.parameters():
+            part.add_(torch.randn_like(part) * 0.3)
+    tokens = torch.randint(shape.vocab, (3, shape.context + 1))
+    inputs, targets = tokens[:, :-1], tokens[:, 1:]
+    weights = {name: Var(part.detach().numpy()) for name, part in model.named_parameters()}
+    logits = models.logits(shape, weights, inputs.numpy())
+    assert np.abs(logits.data - model(inputs).detach().numpy()).max() < 1e-12
+    loss = cross_entropy(reshape(logits, (-1, shape.vocab)), targets.numpy().ravel())
+    loss.backward()
+    wanted = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+    wanted.backward()
+    assert float(loss.data) == pytest.approx(float(wanted.detach()), abs=1e-12)
+    for name, part in model.named_parameters():
+        assert part.grad is not None
+        assert np.abs(weights[name].grad - part.grad.numpy()).max() < 1e-10, name
