@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 class InputError(Exception):
@@ -41,3 +43,9 @@ def write_file(path: Path, data: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def progress(found: dict[str, Any]) -> None:
+    """A line for the progress bar of whoever has started this program (toolchain/ml.py); not for a terminal."""
+    if not sys.stdout.isatty():
+        print("\x1e" + json.dumps(found), flush=True)

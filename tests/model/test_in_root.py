@@ -42,8 +42,8 @@ def run(name: str, folder: Path, host: Path, *, slow: bool) -> None:
     for path in blobs:  # where each is put
         (work / path).touch() if path == "ingot" else (work / path).mkdir(exist_ok=True)
     lines: list[str] = []
-    argv = ("python3", "-c", START, "-q", "-x", "-p", "no:cacheprovider", "-rs", "--import-mode=importlib",
-            "-m", "slow" if slow else "not slow", f"tests/ml/{name}")
+    argv = ("env", "OMP_NUM_THREADS=1", "python3", "-c", START, "-q", "-x", "-p", "no:cacheprovider", "-rs",
+            "--import-mode=importlib", "-m", "slow" if slow else "not slow", f"tests/ml/{name}")
     status = Sandbox(roots, default_folder()).run(Job(f"tests/ml/{name}", argv, work, "ml", blobs), lines.append)
     text = "\n".join(lines)
     if status == 5 or (status == 0 and not re.search(r"\d+ passed", text)):
@@ -54,11 +54,11 @@ def run(name: str, folder: Path, host: Path, *, slow: bool) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_quick(name: str, tmp_path: Path, smoke_template: Project) -> None:
     needs("a sandbox", sandbox_trouble(default_folder()))
-    run(name, tmp_path, smoke_template.root / "build/host/ingot", slow=False)
+    run(name, tmp_path, smoke_template.folder / "build/host/ingot", slow=False)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_slow(name: str, tmp_path: Path, smoke_template: Project) -> None:
     needs("a sandbox", sandbox_trouble(default_folder()))
-    run(name, tmp_path, smoke_template.root / "build/host/ingot", slow=True)
+    run(name, tmp_path, smoke_template.folder / "build/host/ingot", slow=True)
