@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import re
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,20 @@ from model.tokenizers.table import BYTE, CONTROL, NORMAL, SPACE, UNKNOWN, UNUSED
 
 REMEMBERED = 1 << 20  # words
 _WORD = re.compile(f"{SPACE}*[^{SPACE}]*")
+
+
+class _Packed(dict[str, bytes]):
+    """Word, without the space before it -> its ids as uint16; made when it is first asked for."""
+
+    def __init__(self, owner: Llama) -> None:
+        super().__init__()
+        self._owner = owner
+
+    def __missing__(self, word: str) -> bytes:
+        made = array("H", self._owner._encode_word(SPACE + word)).tobytes()
+        if len(self) < REMEMBERED:
+            self[word] = made
+        return made
 
 
 class Llama:
@@ -32,6 +47,7 @@ class Llama:
             raise InputError("a llama tokenizer without tokens for all bytes, and without <unk>", "make it anew")
         self._by_words = all(_WORD.fullmatch(text) for text in self._ids)
         self._known: dict[str, list[int]] = {}
+        self._packed = _Packed(self)
 
     def encode(self, text: str) -> list[int]:
         """No bos."""
@@ -47,6 +63,13 @@ class Llama:
                     self._known[word] = found
             ids += found
         return ids
+
+    def pack(self, text: str) -> bytes:
+        """encode's ids as uint16: the quick way through much text, most of whose words have been seen before."""
+        by_spaces = self._by_words and not text.startswith(" ") and "  " not in text and SPACE not in text
+        if not text or not by_spaces or self.table.vocab > 1 << 16:
+            return array("H", self.encode(text)).tobytes()
+        return b"".join(map(self._packed.__getitem__, text.split(" ")))
 
     def _encode_word(self, word: str) -> list[int]:
         """The pair of the highest score is merged first, of equal ones the leftmost."""
