@@ -117,14 +117,55 @@ static void put_reply(void *ctx, const char *text, size_t n) {
     if (chat->reply) text_add_bytes(chat->reply, text, n);
 }
 
-enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
-    int turn = talk_is_turn(chat);
-    struct generate_hooks hooks = {.ctx = chat, .text = put_reply, .stop = stopped, .turn = turn,
-                                   .reply_only = chat->reply != NULL};
-    struct generate_result result;
-    struct error error;
+/* generate, as platform->guard calls it */
+struct turn {
+    struct chat *chat;
     size_t count;
-    enum status status = talk_begin(chat, prompt, n, &count, &error);
+    struct generate_hooks hooks;
+    struct generate_result result;
+    struct error *error;
+};
+
+static enum status run_turn(void *arg) {
+    struct turn *turn = arg;
+    struct chat *chat = turn->chat;
+    return generate(&chat->session, chat->host->platform, chat->talk.tokens, turn->count,
+                    chat->settings.max_tokens, &turn->hooks, &turn->result, turn->error);
+}
+
+/* Guarded where the host can: after a CPU exception the text begins anew, with the random numbers that the turn
+ * began with. */
+static enum status guard_turn(struct turn *turn) {
+    const struct platform *platform = turn->chat->host->platform;
+    struct session *session = &turn->chat->session;
+    uint64_t rng = session->sampler.rng;
+    if (!platform->guard) return run_turn(turn);
+    enum status status = platform->guard(platform->ctx, run_turn, turn, turn->error);
+    if (status != E_FAULT) return status;
+    session_reset(session);
+    session->sampler.rng = rng;
+    return E_FAULT;
+}
+
+/* What the processor was doing, to the log and to a file. */
+static void keep_fault(struct chat *chat) {
+    const struct platform *platform = chat->host->platform;
+    const char *report = platform->fault_report ? platform->fault_report(platform->ctx) : "";
+    struct text page = text_into(chat->page, CHAT_PAGE_MAX);
+    text_add(&page, report);
+    for (size_t n; *report; report += n + (report[n] == '\n')) {
+        for (n = 0; report[n] && report[n] != '\n';) n++;
+        ringlog_add(&chat->session.log, platform->now_us(platform->ctx), LOG_CRASH, report, n);
+    }
+    if (platform->file_write) chat_save(chat, "crash.txt", &page);
+}
+
+enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
+    struct error error;
+    struct turn turn = {.chat = chat, .error = &error};
+    turn.hooks = (struct generate_hooks){.ctx = chat, .text = put_reply, .stop = stopped, .turn = talk_is_turn(chat),
+                                         .reply_only = chat->reply != NULL};
+    enum status status = talk_begin(chat, prompt, n, &turn.count, &error);
     if (status != OK) {
         chat_fail(chat, &error);
         return status;
@@ -132,16 +173,16 @@ enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
     settings_apply(&chat->settings, &chat->session.sampler);
     chat->session.stop_you = chat->settings.stop_you != 0;
     chat->session.stop_nl = chat->settings.stop_nl != 0;
-    log_begin(chat, count);
+    log_begin(chat, turn.count);
     int kept = !session_is_empty(&chat->session);
     chat->turns++;
     if (chat->script) put_byte(chat, STX);
-    if (chat->script && turn && !chat->reply) talk_show_prompt(chat, prompt, n);
-    status = generate(&chat->session, chat->host->platform, chat->talk.tokens, count, chat->settings.max_tokens,
-                      &hooks, &result, &error);
+    if (chat->script && turn.hooks.turn && !chat->reply) talk_show_prompt(chat, prompt, n);
+    status = guard_turn(&turn);
     if (chat->script) put_byte(chat, ETX);
     put_byte(chat, '\n');
-    show_end(chat, status, &result, &error);
+    show_end(chat, status, &turn.result, &error);
+    if (status == E_FAULT) keep_fault(chat);
     if (kept && session_is_empty(&chat->session)) chat_say(chat, "[reset] the conversation begins anew");
     return status;
 }

@@ -39,10 +39,34 @@ static void budget(struct chat *chat, const struct command *command, const char 
     chat_say(chat, buffer);
 }
 
+static const struct {
+    const char *name;
+    enum failsafe what;
+    const char *says;
+} failsafes[] = {
+    {"budget", FAILSAFE_OFF, "the next reply stops as if it were over its budget"},
+    {"nan", FAILSAFE_NAN, "the next reply meets a logit that is no number"},
+    {"exception", FAILSAFE_EXCEPTION, "the next reply reads an address that there is not"},
+    {"worker", FAILSAFE_WORKER, "the next reply runs an invalid instruction on another core"},
+};
+
 static void test_failsafe(struct chat *chat, const struct command *command, const char *argument, size_t n) {
-    (void)command, (void)argument, (void)n;
-    chat->session.sentinel.test = 1;
-    chat_say(chat, "the next reply stops as if it were over its budget");
+    const struct platform *platform = chat->host->platform;
+    struct error error;
+    (void)command;
+    for (size_t i = 0; i < sizeof failsafes / sizeof failsafes[0]; i++) {
+        enum failsafe what = failsafes[i].what;
+        if (n > 0 ? !text_equal(argument, n, failsafes[i].name) : i > 0) continue;
+        if (what >= FAILSAFE_EXCEPTION && !platform->guard) break;
+        if (what == FAILSAFE_WORKER && chat->host->cores->count < 2) break;
+        chat->session.failsafe = what;
+        chat->session.sentinel.test = what == FAILSAFE_OFF;
+        chat_say(chat, failsafes[i].says);
+        return;
+    }
+    fail(&error, E_RANGE, "not to be tested here (budget, nan; on bare metal exception; on two cores worker)",
+         argument, n);
+    chat_fail(chat, &error);
 }
 
 static void show_log(struct chat *chat, const struct command *command, const char *argument, size_t n) {
@@ -84,7 +108,7 @@ _Static_assert(SESSION_LOG_BYTES / sizeof(struct ringlog_record) * RINGLOG_LINE_
 
 const struct command commands_log[] = {
     {"budget", "NAME VALUE", "time a token may take: strict on|off, prefill N, decode N us; 0: learnt", budget},
-    {"test_failsafe", NULL, "the next reply is stopped by the sentinel", test_failsafe},
+    {"test_failsafe", "WHAT", "budget, nan, exception or worker: the next reply trips over it", test_failsafe},
     {"log", NULL, "what happened: turns, overruns, errors", show_log},
     {"save_log", NULL, "writes it to the file log.txt", save_log},
     {.name = NULL},

@@ -24,6 +24,7 @@ struct crew {
     unsigned spins;                        /* looks in vain before a worker sleeps */
     void (*sleep)(struct crew_worker *self);  /* until `asleep` is 0; may return early */
     void (*wake)(struct crew_worker *worker); /* its `asleep` has just been cleared */
+    void (*part)(struct crew_worker *self); /* does what crew_part does, guarded; NULL: crew_part */
     void (*yield)(void); /* the caller has waited long for a worker; NULL: looks on */
     /* The job. */
     void (*job)(void *arg, unsigned part, unsigned parts); /* NULL: go home */
@@ -33,6 +34,12 @@ struct crew {
 
 /* A worker's life; returns after crew_dismiss. Its `crew` and `part` are set, the rest is 0. */
 void crew_work(struct crew_worker *self);
+
+/* The worker's part of the job. */
+void crew_part(struct crew_worker *self);
+
+/* Waits until every worker has finished the last job: for a caller that cannot go on with it. */
+void crew_settle(struct crew *crew);
 
 /* struct cores' run; ctx is the crew. */
 void crew_run(void *ctx, void (*job)(void *arg, unsigned part, unsigned parts), void *arg);

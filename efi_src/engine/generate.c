@@ -89,6 +89,7 @@ static enum status compute_logits(struct run *r, size_t row) {
     struct session *s = r->session;
     uint32_t vocab = s->model->shape.vocab;
     model_logits(s->model, &s->state, row);
+    if (s->failsafe) failsafe_trip(&s->failsafe, &s->state);
     for (uint32_t i = 0; i < vocab; i++) {
         float logit = s->state.logits[i];
         if (logit - logit != 0) /* NaN for infinities too */

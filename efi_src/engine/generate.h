@@ -5,6 +5,7 @@
 #include "../kernels/kernels.h"
 #include "arena.h"
 #include "cores.h"
+#include "failsafe.h"
 #include "model.h"
 #include "platform.h"
 #include "ringlog.h"
@@ -39,6 +40,7 @@ struct session {
     struct sampler sampler;   /* settings_apply sets it; rng is the caller's to set */
     int stop_you, stop_nl;    /* stop sequences that are on (stop.h): the caller's to set */
     struct sentinel sentinel; /* its ticks are microseconds; strict and budgets are the caller's to set */
+    enum failsafe failsafe;   /* what the next turn trips over: /test_failsafe */
     struct ringlog log;
     uint32_t *window;         /* (context): the token of each slot of the cache */
     uint32_t used;            /* positions so far; in a ring of rotary positions more than the context */

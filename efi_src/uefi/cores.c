@@ -6,6 +6,9 @@
 #include "../engine/crew.h"
 #include "../kernels/cpu.h"
 #include "avx.h"
+#include "fault.h"
+#include "mem.h"
+#include "memory.h"
 #include "park.h"
 #include <stdbool.h>
 #include <xmmintrin.h>
@@ -13,6 +16,8 @@
 #define PATIENCE_US 500000u
 #define SPINS 4000u /* some 0.1 ms: jobs of one turn follow closely */
 #define STATIONS (CORES_MAX - 1)
+#define STACK (64u << 10) /* a worker's: firmware gives 32 KiB, or less */
+#define PAINT 0x5a        /* of stack never used (fault.c measures) */
 
 struct mp_services {
     EFI_STATUS(EFIAPI *count)(struct mp_services *self, UINTN *all, UINTN *enabled);
@@ -37,6 +42,7 @@ struct station {
     uint32_t phase;
     uint32_t id;
     struct state state;
+    uint8_t *stack; /* (STACK) */
 };
 
 static struct station stations[STATIONS];
@@ -61,6 +67,19 @@ static bool change(struct station *s, uint32_t from, uint32_t to) {
     return __atomic_compare_exchange_n(&s->phase, &from, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
+/* A worker's life, on its own stack */
+static void live(struct station *s) {
+    fault_worker(s->worker.part, s->id, s->stack, STACK);
+    park_enter();
+    crew_work(&s->worker);
+}
+
+/* Calls live(station) on the stack that ends at `top`, and never returns. */
+__attribute__((naked)) static void move_to(struct station *station, uint8_t *top, void (*life)(struct station *)) {
+    __asm__ volatile("movq %rsi, %rsp; xorl %ebp, %ebp; call *%rdx; ud2");
+    (void)station, (void)top, (void)life;
+}
+
 /* On each core but the first. */
 static void EFIAPI arrive(void *arg) {
     uint32_t place = __atomic_fetch_add(&arrived, 1, __ATOMIC_RELAXED);
@@ -78,12 +97,21 @@ static void EFIAPI arrive(void *arg) {
         __builtin_ia32_pause();
     if (s->phase != TAKEN)
         return;
-    park_enter();
-    crew_work(&s->worker);
+    move_to(s, s->stack + STACK, live);
 }
 
 static void sleep(struct crew_worker *self) { park_sleep(&self->asleep); }
 static void wake(struct crew_worker *worker) { park_wake(((struct station *)worker)->id); }
+
+static void part(void *worker) { crew_part(worker); }
+static void guarded(struct crew_worker *self) { fault_try(self->part, part, self); }
+static void settle(void) { crew_settle(&crew); }
+
+/* struct cores' run: leaves the turn where a worker's part ended in an exception */
+static void run(void *ctx, void (*job)(void *arg, unsigned part, unsigned parts), void *arg) {
+    crew_run(ctx, job, arg);
+    fault_check();
+}
 
 static unsigned count_here(unsigned expected) {
     unsigned here = 0;
@@ -130,26 +158,36 @@ static unsigned start_all(EFI_BOOT_SERVICES *bs, struct cores_report *report) {
         report->why = all < 2 ? NULL : "the firmware has switched the others off";
         return 0;
     }
+    unsigned most = enabled - 1 < STATIONS ? (unsigned)enabled - 1 : STATIONS;
+    uint8_t *stacks = memory_pages(bs, most * (size_t)STACK);
+    if (!stacks) {
+        report->why = "no memory for their stacks";
+        return 0;
+    }
+    memset(stacks, PAINT, most * (size_t)STACK);
+    for (unsigned i = 0; i < most; i++)
+        stations[i].stack = stacks + i * (size_t)STACK;
     /* The event, which never comes, makes the call return at once. */
     if (EFI_ERROR(bs->CreateEvent(0, 0, NULL, NULL, &done)) ||
         EFI_ERROR(mp->start_all(mp, arrive, FALSE, done, 0, NULL, NULL))) {
         report->why = "the firmware cannot start the others";
         return 0;
     }
-    return enabled - 1 < STATIONS ? (unsigned)enabled - 1 : STATIONS;
+    return most;
 }
 
 const struct cores *cores_start(EFI_BOOT_SERVICES *bs, struct clock *clock, struct cores_report *report) {
     *report = (struct cores_report){.used = 1};
     park_prepare();
-    crew = (struct crew){.count = 1, .spins = SPINS, .sleep = sleep, .wake = wake};
+    crew = (struct crew){.count = 1, .spins = SPINS, .sleep = sleep, .wake = wake, .part = guarded};
     unsigned expected = start_all(bs, report);
     uint64_t start = clock_us(clock);
     while (count_here(expected) < expected && clock_us(clock) - start < PATIENCE_US)
         __builtin_ia32_pause();
     take(expected, report);
     report->used = crew.count;
-    cores = (struct cores){.ctx = &crew, .count = crew.count, .run = crew_run};
+    cores = (struct cores){.ctx = &crew, .count = crew.count, .run = run};
+    fault_settle_by(settle);
     return crew.count > 1 ? &cores : &cores_one;
 }
 

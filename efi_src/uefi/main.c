@@ -10,6 +10,7 @@
 #include "cores.h"
 #include "disk.h"
 #include "failure.h"
+#include "fault.h"
 #include "library.h"
 #include "memory.h"
 #include "picture.h"
@@ -56,6 +57,8 @@ static const struct platform platform = {
     .file_size = disk_size,
     .file_read = disk_read,
     .file_write = disk_write,
+    .guard = fault_guard,
+    .fault_report = fault_report,
     .show_picture = picture_show,
 };
 
@@ -144,8 +147,30 @@ static void power_off(EFI_SYSTEM_TABLE *st) {
         console_wait(&console);
 }
 
+/* chat, as fault_guard calls it */
+struct program {
+    EFI_HANDLE image;
+    EFI_SYSTEM_TABLE *st;
+    struct failure *failure;
+};
+
+static enum status run(void *arg) {
+    const struct program *program = arg;
+
+    return chat(program->image, program->st, program->failure);
+}
+
+/* An exception outside a turn ends the program, with what is known of it. */
+static void say_fault(struct failure *failure, const struct error *error) {
+    say(fault_report(NULL));
+    failure->error = *error;
+    failure->hint = "this is a bug, or the machine is damaged: report the lines above";
+}
+
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st) {
     struct failure failure;
+    struct error fault;
+    struct program program = {image, st, &failure};
 
     st->BootServices->SetWatchdogTimer(0, 0, 0, NULL); /* else the firmware resets us in five minutes */
     avx_enable();
@@ -154,7 +179,11 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st) {
     disk_open(image, st->BootServices);
     picture_open(st);
     say_boot(source, secure_boot_on(st));
-    if (chat(image, st, &failure) != OK)
+    fault_open(image, st->BootServices);
+    enum status status = fault_guard(NULL, run, &program, &fault);
+    if (status == E_FAULT)
+        say_fault(&failure, &fault);
+    if (status != OK)
         say_failure(&failure);
     power_off(st);
     return EFI_SUCCESS;

@@ -1,9 +1,9 @@
 /* Intel SDM volume 3, 6.14 (interrupts in 64-bit mode) and chapter 10 (the local APIC). */
 #include "park.h"
-#include "mem.h"
+#include "idt.h"
 #include <stdbool.h>
 
-#define EXCEPTIONS 32  /* vectors that stay the firmware's */
+#define EXCEPTIONS 32  /* vectors below are the processor's own */
 #define VECTOR 0xf1u   /* of the highest class, so that no other interrupt in service holds it back */
 #define SPURIOUS 0xffu /* what the APIC delivers where an interrupt has gone away */
 
@@ -19,21 +19,7 @@ enum { ID = 0x20, TASK_PRIORITY = 0x80, EOI = 0xb0, SPURIOUS_VECTOR = 0xf0, COMM
 #define COMMAND_PENDING (1u << 12)
 #define COMMAND_ASSERT (1u << 14)
 
-struct gate {
-    uint16_t offset0, selector;
-    uint8_t stack, type;
-    uint16_t offset1;
-    uint32_t offset2, zero;
-};
-
-struct table_register {
-    uint16_t limit;
-    uint64_t base;
-} __attribute__((packed));
-
-_Static_assert(sizeof(struct gate) == 16 && sizeof(struct table_register) == 10, "the processor's layouts");
-
-static struct gate gates[256] __attribute__((aligned(16)));
+static struct gate gates[GATES] __attribute__((aligned(16)));
 
 static uint64_t msr_read(uint32_t msr) {
     uint32_t low, high;
@@ -71,30 +57,15 @@ static void apic_write(uint32_t at, uint32_t value) {
 /* The handler of every interrupt: that the core runs again is all there is to it. */
 __attribute__((naked)) static void woken(void) { __asm__ volatile("iretq"); }
 
-static uint16_t code_segment(void) {
-    uint16_t selector;
-
-    __asm__ volatile("mov %%cs, %0" : "=r"(selector));
-    return selector;
-}
-
 void park_prepare(void) {
-    uint64_t handler = (uint64_t)(uintptr_t)woken;
-    struct table_register firmware;
-
-    __asm__ volatile("sidt %0" : "=m"(firmware));
-    size_t kept = ((size_t)firmware.limit + 1) / sizeof(struct gate);
-    memcpy(gates, (const void *)(uintptr_t)firmware.base,
-           (kept < EXCEPTIONS ? kept : EXCEPTIONS) * sizeof(struct gate));
-    for (unsigned i = EXCEPTIONS; i < 256; i++)
-        gates[i] = (struct gate){.offset0 = (uint16_t)handler, .selector = code_segment(), .type = 0x8e,
-                                 .offset1 = (uint16_t)(handler >> 16), .offset2 = (uint32_t)(handler >> 32)};
+    idt_copy(gates); /* of exceptions: fault.c's */
+    for (unsigned i = EXCEPTIONS; i < GATES; i++)
+        gates[i] = idt_gate(woken);
 }
 
 void park_enter(void) {
-    struct table_register own = {sizeof(gates) - 1, (uint64_t)(uintptr_t)gates};
-
-    __asm__ volatile("cli; lidt %0" : : "m"(own) : "memory");
+    __asm__ volatile("cli");
+    idt_load(gates);
     apic_write(LVT_TIMER, LVT_MASKED | SPURIOUS); /* what reaches cores otherwise is the first one's */
     apic_write(LVT_LINT0, LVT_MASKED | SPURIOUS);
     apic_write(TASK_PRIORITY, 0);

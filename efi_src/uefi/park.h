@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* On the first core, once: what park_enter needs. */
+/* On the first core, once, after fault_open: what park_enter needs. */
 void park_prepare(void);
 
 /* On a core that is to sleep, once: own interrupt table, nothing but our interrupt comes. */
