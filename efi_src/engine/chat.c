@@ -23,7 +23,7 @@ static void log_line(struct chat *chat, enum ringlog_level level, const char *te
     ringlog_add(&chat->session.log, platform->now_us(platform->ctx), level, text, text_length(text));
 }
 
-void chat_show_log(struct chat *chat) { ringlog_dump(&chat->session.log, put, chat); }
+void chat_show_log(struct chat *chat, const struct ringlog *log) { ringlog_dump(log, put, chat); }
 
 void chat_fail(struct chat *chat, const struct error *error) {
     log_line(chat, LOG_ERROR, error->text);
@@ -58,6 +58,19 @@ void chat_show_model(struct chat *chat) {
     line = text_into(buffer, sizeof buffer);
     text_add(&line, "[memory] ");
     if (session_show_context(&chat->plan, &line)) chat_say(chat, buffer);
+}
+
+/* "[log] 12 records of the last run: /log last" */
+static void show_last_log(struct chat *chat) {
+    char buffer[96];
+    struct text line = text_into(buffer, sizeof buffer);
+    uint64_t number = 0, count = 0;
+    if (!chat->host->last_log) return;
+    while (ringlog_next(chat->host->last_log, &number)) count++;
+    text_add(&line, "[log] ");
+    text_add_u64(&line, count);
+    text_add(&line, " records of the last run: /log last");
+    chat_say(chat, buffer);
 }
 
 static void show_keys(struct chat *chat) {
@@ -263,6 +276,7 @@ enum status chat_run(const struct chat_host *host, const struct models *models, 
     chat_show_cpu(&chat);
     enum status status = chat_open(&chat, first, error);
     if (status != OK) return status;
+    show_last_log(&chat);
     show_keys(&chat);
     while (!chat.quit && read_text(&chat) == LINE_READY) answer(&chat);
     return chat.status;

@@ -7,6 +7,7 @@
 #include "cores.h"
 #include "models.h"
 #include "platform.h"
+#include "ringlog.h"
 #include "settings.h"
 #include "status.h"
 
@@ -20,6 +21,9 @@ struct chat_host {
     const char *version;           /* of the program */
     struct settings settings;      /* to begin with: settings_default() */
     uint32_t given;                /* bit i: setting_at(i) is the user's wish already; the settings file leaves it */
+    /* Memory of SESSION_LOG_BYTES that holds a log (ringlog.h) to go on with; NULL: it lies in the arena zonec. */
+    void *log;
+    const struct ringlog *last_log; /* of the run before this one, where the memory has kept it; NULL */
 };
 
 /* Reads the settings file, opens the model that it names or the first into `model`, prints the banner lines [cpu],

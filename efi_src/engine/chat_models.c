@@ -21,6 +21,11 @@ static void carve(struct chat *chat) {
     l->history = (struct typed){.bytes = arena_take(scratch, TYPED_BYTES, 1), .size = TYPED_BYTES};
 }
 
+/* (SESSION_LOG_BYTES) */
+static char *log_memory(const struct chat *chat) {
+    return chat->host->log ? chat->host->log : chat->arenas.zonec.base;
+}
+
 static enum status open_session(struct chat *chat, struct error *error) {
     const struct platform *platform = chat->host->platform;
     const struct session_setup setup = {
@@ -31,8 +36,10 @@ static enum status open_session(struct chat *chat, struct error *error) {
     chat_show_model(chat);
     status = arenas_open(&chat->arenas, &chat->plan, platform, error);
     if (status == OK) status = session_open(&chat->session, &setup, &chat->arenas, error);
-    if (status == OK) carve(chat);
-    return status;
+    if (status != OK) return status;
+    if (chat->host->log) ringlog_open(&chat->session.log, log_memory(chat), SESSION_LOG_BYTES);
+    carve(chat);
+    return OK;
 }
 
 /* After it no model is open, and nothing points into its memory. */
@@ -73,7 +80,7 @@ static struct kept keep(const struct chat *chat) {
     struct kept kept = {.history = chat->line.history, .talk = chat->talk, .strict = chat->session.sentinel.strict};
     kept.bytes = platform->alloc(platform->ctx, KEPT_BYTES);
     if (!kept.bytes) return kept;
-    copy(kept.bytes, chat->arenas.zonec.base, SESSION_LOG_BYTES);
+    copy(kept.bytes, log_memory(chat), SESSION_LOG_BYTES);
     copy(kept.bytes + SESSION_LOG_BYTES, kept.history.bytes, kept.history.used);
     return kept;
 }
@@ -85,8 +92,8 @@ static void bring_back(struct chat *chat, struct kept *kept) {
     chat->talk.system_n = kept->talk.system_n;
     copy(chat->talk.system, kept->talk.system, kept->talk.system_n);
     if (!kept->bytes) return;
-    copy(chat->arenas.zonec.base, kept->bytes, SESSION_LOG_BYTES);
-    ringlog_open(&chat->session.log, chat->arenas.zonec.base, SESSION_LOG_BYTES);
+    copy(log_memory(chat), kept->bytes, SESSION_LOG_BYTES);
+    ringlog_open(&chat->session.log, log_memory(chat), SESSION_LOG_BYTES);
     copy(history->bytes, kept->bytes + SESSION_LOG_BYTES, kept->history.used);
     kept->history.bytes = history->bytes;
     *history = kept->history;

@@ -79,7 +79,7 @@ void chat_say(struct chat *chat, const char *text);               /* a line */
 void chat_fail(struct chat *chat, const struct error *error);     /* a line `error: …`; logged */
 void chat_show_cpu(struct chat *chat);                            /* the line [cpu] */
 void chat_show_model(struct chat *chat);                          /* the lines [model] and [memory] */
-void chat_show_log(struct chat *chat);                            /* its records, a line each */
+void chat_show_log(struct chat *chat, const struct ringlog *log); /* its records, a line each */
 void chat_save(struct chat *chat, const char *name, const struct text *page); /* a file; says so, or why not */
 void chat_set_seed(struct chat *chat);                            /* starts the random numbers anew */
 int chat_stopped(struct chat *chat);                              /* Esc or Ctrl-C was pressed */

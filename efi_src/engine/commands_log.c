@@ -2,6 +2,8 @@
 #include "commands.h"
 #include "text.h"
 
+#define DUMP_TOKENS 2048 /* of the sequence, in a dump */
+
 /* "strict on", "decode 20000"; 0 when the n bytes are nothing of the kind. */
 static int set_budget(struct sentinel *sentinel, const char *argument, size_t n) {
     size_t name = 0;
@@ -70,8 +72,18 @@ static void test_failsafe(struct chat *chat, const struct command *command, cons
 }
 
 static void show_log(struct chat *chat, const struct command *command, const char *argument, size_t n) {
-    (void)command, (void)argument, (void)n;
-    chat_show_log(chat);
+    struct error error;
+    (void)command;
+    if (n == 0) {
+        chat_show_log(chat, &chat->session.log);
+    } else if (!text_equal(argument, n, "last")) {
+        fail(&error, E_RANGE, "log shows this run's, or with last the run's before, not", argument, n);
+        chat_fail(chat, &error);
+    } else if (chat->host->last_log) {
+        chat_show_log(chat, chat->host->last_log);
+    } else {
+        chat_say(chat, "no log of the last run: the memory has not kept it");
+    }
 }
 
 void chat_save(struct chat *chat, const char *name, const struct text *page) {
@@ -103,13 +115,64 @@ static void save_log(struct chat *chat, const struct command *command, const cha
     chat_save(chat, "log.txt", &page);
 }
 
+static void add_number(struct text *page, const char *name, uint64_t number) {
+    text_add(page, name);
+    text_add_u64(page, number);
+}
+
+/* What has gone in: the sequence's latest tokens, and where the sampler stands. */
+static void add_session(struct text *page, const struct session *s) {
+    uint32_t context = s->model->shape.context, first = s->used > DUMP_TOKENS ? s->used - DUMP_TOKENS : 0;
+    if (s->used - first > context) first = s->used - context;
+    sentinel_show(&s->sentinel, "us", page);
+    add_number(page, "\nused=", s->used);
+    add_number(page, " pending=", s->pending);
+    add_number(page, " rng=", s->sampler.rng);
+    text_add(page, "\ntokens:");
+    for (uint32_t i = first; i < s->used; i++) add_number(page, " ", s->window[i % context]);
+    text_add(page, "\n");
+}
+
+/* docs/chat.md tells its parts. The log of the last run comes last: it is cut where the page ends. */
+static void save_dump(struct chat *chat, const struct command *command, const char *argument, size_t n) {
+    const struct platform *platform = chat->host->platform;
+    struct text page = text_into(chat->page, CHAT_PAGE_MAX);
+    (void)command, (void)argument, (void)n;
+    text_add(&page, "== machine\ningot ");
+    text_add(&page, chat->host->version);
+    text_add(&page, " ");
+    text_add(&page, chat->host->cpu);
+    text_add(&page, " kernel=");
+    text_add(&page, chat->kernels->name);
+    add_number(&page, " cores=", chat->host->cores->count);
+    text_add(&page, "\n== model\n");
+    model_show(chat->model, &page);
+    text_add(&page, "\n== memory\n");
+    arena_show(&chat->plan, &page);
+    text_add(&page, "\n== settings\n");
+    for (size_t i = 0; setting_at(i); i++) {
+        settings_show(&chat->settings, setting_at(i)->name, &page);
+        text_add(&page, "\n");
+    }
+    text_add(&page, "== session\n");
+    add_session(&page, &chat->session);
+    text_add(&page, "== exception\n");
+    if (platform->fault_report) text_add(&page, platform->fault_report(platform->ctx));
+    text_add(&page, "== log\n");
+    ringlog_dump(&chat->session.log, add, &page);
+    text_add(&page, "== last log\n");
+    if (chat->host->last_log) ringlog_dump(chat->host->last_log, add, &page);
+    chat_save(chat, "dump.txt", &page);
+}
+
 _Static_assert(SESSION_LOG_BYTES / sizeof(struct ringlog_record) * RINGLOG_LINE_MAX < CHAT_PAGE_MAX,
                "a page holds the whole log");
 
 const struct command commands_log[] = {
     {"budget", "NAME VALUE", "time a token may take: strict on|off, prefill N, decode N us; 0: learnt", budget},
     {"test_failsafe", "WHAT", "budget, nan, exception or worker: the next reply trips over it", test_failsafe},
-    {"log", NULL, "what happened: turns, overruns, errors", show_log},
+    {"log", "last", "what happened: turns, overruns, errors; last: before a warm reset", show_log},
+    {"save_dump", NULL, "writes state, exception and log to the file dump.txt", save_dump},
     {"save_log", NULL, "writes it to the file log.txt", save_log},
     {.name = NULL},
 };

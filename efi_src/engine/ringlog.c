@@ -73,13 +73,6 @@ int ringlog_open(struct ringlog *log, void *block, size_t bytes) {
     return 1;
 }
 
-void *ringlog_find(void *memory, size_t bytes) {
-    size_t skip = (RINGLOG_ALIGN - (uintptr_t)memory % RINGLOG_ALIGN) % RINGLOG_ALIGN;
-    for (; skip < bytes && bytes - skip >= sizeof(struct ringlog_header); skip += RINGLOG_ALIGN)
-        if (is_log((char *)memory + skip, bytes - skip)) return (char *)memory + skip;
-    return NULL;
-}
-
 void ringlog_add(struct ringlog *log, uint64_t time_us, enum ringlog_level level, const char *text, size_t n) {
     uint64_t number = log->next++; /* first, so that an exception in between logs behind it */
     struct ringlog_record *slot = &log->records[number % log->count];

@@ -1,5 +1,5 @@
-/* Zone C: a log of fixed-size records over a block of memory, the newest over the oldest. It can be found
- * in memory and read after a crash: header and records carry checksums, and a record that was being
+/* Zone C: a log of fixed-size records over a block of memory, the newest over the oldest. It can be read
+ * where it lies after a crash: header and records carry checksums, and a record that was being
  * written is passed over. One core writes; no function here allocates or asks the host for anything, so
  * that an exception handler may log. Bytes are as the machine has them (little-endian). */
 #ifndef INGOT_RINGLOG_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RINGLOG_ALIGN 64 /* of the block: where ringlog_find looks */
+#define RINGLOG_ALIGN 64 /* of the block */
 #define RINGLOG_TEXT 100
 #define RINGLOG_LINE_MAX 360 /* of a line of ringlog_dump, with its newline */
 
@@ -41,9 +41,6 @@ enum status ringlog_create(struct ringlog *log, void *block, size_t bytes, struc
 
 /* The log that lies at `block`, to be read or written on; 0 when there is none that fits into the bytes. */
 int ringlog_open(struct ringlog *log, void *block, size_t bytes);
-
-/* Where the first log begins in some memory (RINGLOG_ALIGN); NULL when there is none. */
-void *ringlog_find(void *memory, size_t bytes);
 
 /* Text beyond RINGLOG_TEXT bytes is cut, at the start of a code point. */
 void ringlog_add(struct ringlog *log, uint64_t time_us, enum ringlog_level level, const char *text, size_t n);

@@ -15,6 +15,7 @@
 #include "memory.h"
 #include "picture.h"
 #include "secure_boot.h"
+#include "zonec.h"
 #include <efi.h>
 #include <stdbool.h>
 
@@ -121,6 +122,8 @@ static enum status chat(EFI_HANDLE image, EFI_SYSTEM_TABLE *st, struct failure *
         .version = INGOT_VERSION,
         .keys = "Backspace erases; leaving powers off",
         .settings = settings_default(),
+        .log = zonec_log(),
+        .last_log = zonec_last(),
     };
     const struct models models = library_models(&library);
     status = chat_run(&host, &models, &model, &failure->error);
@@ -177,6 +180,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st) {
     const char *source = clock_open(&clock, st);
     console_open(&console, image, st, &clock);
     disk_open(image, st->BootServices);
+    zonec_open(st->BootServices);
     picture_open(st);
     say_boot(source, secure_boot_on(st));
     fault_open(image, st->BootServices);

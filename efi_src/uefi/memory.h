@@ -19,7 +19,7 @@ void memory_free(EFI_BOOT_SERVICES *bs, void *memory, size_t bytes);
 /* Such pages below 4 GiB, for devices: some firmware reads files wrongly into those above. */
 void *memory_low(EFI_BOOT_SERVICES *bs, size_t bytes);
 
-/* The same at a place that memory_regions has found free; NULL when it no longer is. */
+/* The same at this place; NULL when it is not free. */
 void *memory_at(EFI_BOOT_SERVICES *bs, uint64_t at, size_t bytes);
 
 /* The free runs of pages -> *out, until it is called again; their number, 0 where the firmware does not tell. */

@@ -30,7 +30,6 @@ class Ring:
         self.memory = ctypes.create_string_buffer(size + ALIGN)
         self.at = ctypes.addressof(self.memory) + -ctypes.addressof(self.memory) % ALIGN
         self.size = size if records < 0 else HEADER + records * RECORD
-        engine.ringlog_find.restype = ctypes.c_void_p
 
     def create(self) -> int:
         return int(self.engine.ringlog_create(ctypes.byref(self.log), ctypes.c_void_p(self.at),
@@ -128,17 +127,6 @@ def test_sizes(engine: ctypes.CDLL) -> None:
     assert r.create() == 5  # E_RANGE
 
 
-def test_found_in_memory(engine: ctypes.CDLL) -> None:
-    r = Ring(engine, 4096, records=4)
-    r.at += 1024
-    assert r.create() == 0
-    start = r.at - 1024
-    for begin, size, found in ((start, 4096, r.at), (start + 3, 4093, r.at), (r.at, r.size, r.at),
-                               (r.at + 1, 3000, None), (start, 1024 + r.size - 1, None), (start, 1024 + 32, None),
-                               (start, 0, None)):
-        assert r.engine.ringlog_find(ctypes.c_void_p(begin), ctypes.c_size_t(size)) == found
-
-
 def test_a_record_half_written_is_passed_over(engine: ctypes.CDLL) -> None:
     r = ring(engine, 4)
     for i in range(6):
@@ -215,7 +203,7 @@ def test_damaged_memory(engine: ctypes.CDLL, hostile_cases: Path) -> None:
     whole, cases = r.bytes(), []
     cases += [whole[:n] for n in range(len(whole) + 1)]
     for _ in range(2000):
-        data = bytearray(rng.randbytes(ALIGN * rng.randrange(3)) + whole)
+        data = bytearray(whole)
         for _ in range(rng.randrange(1, 6)):
             data[rng.randrange(len(data))] = rng.randrange(256)
         cases.append(bytes(data))
