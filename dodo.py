@@ -29,6 +29,7 @@ IMAGE = own.image if own else build.get("image", "tales")
 NAME = Path(IMAGE).name
 HERE = f"build/{IMAGE}"
 PYTHON = ("model/__init__.py", "model/program.py")  # what every program of model/ imports
+BYTES = tuple(f"model/tokenizers/{name}.py" for name in ("__init__", "table", "bytes"))
 
 # -- the engine's objects, shared by the trainer, the host program and the EFI program --------------
 
@@ -60,7 +61,7 @@ def trained(source: Training) -> Files:
 
     tokens = stage("tokenize", folder=HERE, outputs=["tokens.train.bin", "tokens.val.bin"], tools=["python3"],
                    doc="turns the text into token ids, 90 % to train on and 10 % held out",
-                   inputs={"corpus.txt": corpus["corpus.txt"], **same(sources(*PYTHON, "model/tokenizers/*.py"))},
+                   inputs={"corpus.txt": corpus["corpus.txt"], **same(sources(*PYTHON, *BYTES))},
                    argv=["python3", "-m", f"model.tokenizers.{source.tokenizer}", "corpus.txt",
                          "--split", str(source.split), "--train", "tokens.train.bin", "--val", "tokens.val.bin"])
 

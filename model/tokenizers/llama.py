@@ -6,15 +6,18 @@ A word is encoded once: no piece reaches over the space before a word, so that w
 from __future__ import annotations
 
 import heapq
+import math
 import re
+import struct
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
 from model.program import InputError
-from model.tokenizers.table import BYTE, CONTROL, NORMAL, SPACE, UNKNOWN, UNUSED, USER, Table
+from model.tokenizers.table import BYTE, CONTROL, LONGEST, MOST, NORMAL, SPACE, UNKNOWN, UNUSED, USER, Table
 
 REMEMBERED = 1 << 20  # words
+FIRST_PIECE = 3 + 256  # of Llama's tables: after the control tokens and the bytes
 _WORD = re.compile(f"{SPACE}*[^{SPACE}]*")
 
 
@@ -135,3 +138,37 @@ def from_sentencepiece(model: Path) -> Table:
     return Table("llama", tuple(found.id_to_piece(i).encode() for i in ids), types,
                  tuple(found.get_score(i) for i in ids), (),
                  found.bos_id() if found.bos_id() >= 0 else None, found.eos_id() if found.eos_id() >= 0 else None)
+
+
+def from_file(path: Path) -> Table:
+    """A SentencePiece model, or llama2.c's tokenizer.bin."""
+    data = path.read_bytes()
+    return from_llama2c(path, data) if path.suffix == ".bin" else from_sentencepiece(path)
+
+
+def from_llama2c(path: Path, data: bytes) -> Table:
+    """Longest token (i32), then of each token score (f32), length (i32) and text. Which are bytes and which control
+    tokens it does not say: they lie where Llama's do, <unk> 0, <s> 1, </s> 2, the bytes 3 to 258."""
+    wrong = InputError(f"{path} is no tokenizer.bin of llama2.c", "its export: tokenizer.py of llama2.c")
+    pieces: list[bytes] = []
+    scores: list[float] = []
+    at = 4
+    while at < len(data):
+        if len(data) - at < 8 or len(pieces) >= MOST:
+            raise wrong
+        score, size = struct.unpack_from("<fi", data, at)
+        at += 8
+        if not (0 <= size <= min(LONGEST, len(data) - at) and math.isfinite(score)):
+            raise wrong
+        pieces.append(data[at:at + size])
+        scores.append(score)
+        at += size
+    if len(pieces) < FIRST_PIECE:
+        raise wrong
+    special = (b"<unk>", b"<s>", b"</s>", *(f"<0x{byte:02X}>".encode() for byte in range(256)))
+    try:
+        rest = tuple(piece.decode().replace(" ", SPACE).encode() for piece in pieces[FIRST_PIECE:])
+    except UnicodeDecodeError:
+        raise wrong from None
+    types = (UNKNOWN, CONTROL, CONTROL, *(BYTE,) * 256, *(NORMAL,) * len(rest))
+    return Table("llama", (*special, *rest), types, tuple(scores), (), 1, 2)
