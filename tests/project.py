@@ -79,11 +79,11 @@ def checkout(folder: Path) -> Project:
     return Project(target, folder / "cache")
 
 
-def unpacked() -> Path:
-    """The folder of unpacked roots that all tests share, with those in it that builds and boots need."""
+def unpacked(*names: str) -> Path:
+    """The folder of unpacked roots that all tests share, with those in it that builds and boots need, or these."""
     store = Store(default_folder())
     roots = RootFolder(store, Ui())
-    for name in ("cc", "vm"):
+    for name in names or ("cc", "vm"):
         roots.ensure(name)
     return store.folder / "roots"
 

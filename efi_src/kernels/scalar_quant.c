@@ -95,7 +95,7 @@ INLINE int sum_rows(struct terms *to, const uint8_t *w, size_t step, const float
     int32_t unusual = 0; /* negative */
     __m128i factor[16];
     const uint64_t start = format == Q4_0 ? pack_nibbles(factor, x) : pack_bytes(factor, x);
-    for (size_t r = 0; r < rows; r++, w += step, scale += scale_step) {
+    for (size_t r = 0; r < rows; r++, w += step) {
         uint64_t u[4], all = start;
         int32_t d = format == Q8_G ? *(const i32_any *)scale : *(const i16_any *)w;
         __asm__ volatile("" : "+r"(d));
@@ -120,6 +120,8 @@ INLINE int sum_rows(struct terms *to, const uint8_t *w, size_t step, const float
             unusual |= ((d + 0x400) & 0x7800) - USUAL;
         to->scale[r] = d;
         to->sum[r] = (int32_t)((int64_t)all >> unit) + 0x4b400000;
+        if (format == Q8_G)
+            scale += scale_step; /* NULL in the others */
     }
     return unusual < 0;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from toolchain.commands.flash import VARIABLES as FLASH
+from toolchain.commands.fuzz import VARIABLES as FUZZ
 from toolchain.commands.infer import VARIABLES as INFER
 from toolchain.commands.release import VARIABLES as RELEASE
 from toolchain.commands.reproduce import VARIABLES as REPRODUCE
@@ -11,5 +12,5 @@ from toolchain.commands.verify import VARIABLES as VERIFY
 from toolchain.own_model import VARIABLES as OWN
 from toolchain.qemu.options import VARIABLES as BOOT
 
-VARIABLES = {"image": "the recipe: images/NAME.yaml (default: tales)", **OWN, **BOOT, **TEST, **FLASH, **RELEASE,
-             **REPRODUCE, **VERIFY, **INFER}
+VARIABLES = {"image": "the recipe: images/NAME.yaml (default: tales)", **OWN, **BOOT, **TEST, **FUZZ, **FLASH,
+             **RELEASE, **REPRODUCE, **VERIFY, **INFER}

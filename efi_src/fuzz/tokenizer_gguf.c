@@ -1,0 +1,21 @@
+/* The tokenizers of GGUF files: u8 which allocation fails, u8 length of a text, the text, the file. */
+#include "fuzz.h"
+#include "use_tokenizer.h"
+
+static struct tokenizer t;
+static struct gguf gguf;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct fuzz_input in = {data, size};
+    struct error error;
+    size_t n, file_size;
+    fuzz_begin(fuzz_u8(&in));
+    uint8_t *text = fuzz_take(&in, fuzz_u8(&in), &n), *file = fuzz_take(&in, in.left, &file_size);
+    struct pieces pieces = pieces_one(file, file_size);
+    enum status status = gguf_open(&gguf, &pieces, 1, &error);
+    if (status == OK) status = tokenizer_load(&t, &gguf, &fuzz_platform, &error);
+    if (status == OK) fuzz_tokenizer(&t, text, n);
+    else fuzz_error(status, &error);
+    fuzz_end(0);
+    return 0;
+}
