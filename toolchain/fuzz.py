@@ -27,7 +27,8 @@ KEPT = Path("tests/fuzz/corpus")  # TARGET.tar.xz: what a change must not lose
 SHARED = ("disk", "fuzz", "run_model", "tiny", "use_tokenizer")  # files of efi_src/fuzz/ that are no target
 CORE = ("efi_src/engine/*.c", "efi_src/kernels/*.c", "efi_src/uefi/reference.c")
 FLAGS = ("-std=c11", "-O1", "-g", "-fno-omit-frame-pointer", "-ffp-contract=off", "-fno-strict-aliasing",
-         "-D_GNU_SOURCE", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+         "-D_GNU_SOURCE", "-DDRAW_WIDTH=32", "-DDRAW_HEIGHT=24", "-fsanitize=address,undefined",
+         "-fno-sanitize-recover=all")
 FOLLOWED = ("-fsanitize=fuzzer-no-link",)  # not the kernels: nothing in them depends on an input but through numbers
 LINK = ("-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all")
 TOOLS = ("clang", "as", "ld")

@@ -5,9 +5,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef DRAW_WIDTH /* fuzzers draw smaller ones */
 #define DRAW_WIDTH 320
 #define DRAW_HEIGHT 240
-#define DRAW_HEAD "P6\n320 240\n255\n"
+#endif
+#define DRAW_DIGITS(number) #number
+#define DRAW_NUMBER(name) DRAW_DIGITS(name)
+#define DRAW_HEAD "P6\n" DRAW_NUMBER(DRAW_WIDTH) " " DRAW_NUMBER(DRAW_HEIGHT) "\n255\n"
 #define DRAW_PPM_BYTES (sizeof DRAW_HEAD - 1 + 3 * (size_t)DRAW_WIDTH * DRAW_HEIGHT)
 
 struct draw_count {
