@@ -37,6 +37,7 @@ size_t utf8_push(struct utf8 *u, uint8_t byte, char *out) {
     u->lowest = 0x80;
     u->highest = 0xBF;
     if (--u->needed != 0) return 0;
+    if (u->bytes[0] == 0xC2 && byte < 0xA0) return 0; /* U+0080 to U+009F: U+009B is ESC [ to some terminals */
     for (size_t i = 0; i < u->seen; i++) out[i] = (char)u->bytes[i];
     return u->seen;
 }

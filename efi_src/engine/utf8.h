@@ -16,7 +16,7 @@ struct utf8 {
 
 /* Takes a byte, writes what is now complete to out (UTF8_PUSH_MAX) and returns its length. Each
  * maximal part of an ill-formed sequence becomes one U+FFFD (Unicode 15, 3.9; as Python's "replace").
- * Bytes below 0x20 other than \n and \t, and 0x7F, are dropped. */
+ * Control characters (below 0x20, U+007F to U+009F) other than \n and \t are dropped. */
 size_t utf8_push(struct utf8 *u, uint8_t byte, char *out);
 
 /* The end of the text: U+FFFD (3 bytes) when a code point is unfinished, else nothing. */
@@ -25,7 +25,7 @@ size_t utf8_end(struct utf8 *u, char *out);
 /* A whole text, by pieces, made safe to show. */
 void utf8_show(const char *text, size_t n, void (*put)(void *ctx, const char *utf8, size_t n), void *ctx);
 
-/* Whether the byte is a control that never belongs to a text: those that utf8_push drops. */
+/* Whether the byte is a control that never belongs to a text: those of one byte that utf8_push drops. */
 int utf8_is_control(uint8_t byte);
 
 #endif

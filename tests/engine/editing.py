@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -93,7 +94,7 @@ class Editor:
         if keep:
             text = self._partial[:-keep].decode(errors="replace")
         self._partial = self._partial[-keep:] if keep else b""
-        self._insert(text)
+        self._insert("".join(c for c in text if c == "\t" or unicodedata.category(c) != "Cc"))
 
     def _flush(self) -> None:
         if self._partial:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def with_logits(run: Run, model: Path, folder: Path, *words: str) -> tuple[bytes
 def shown(tokens: Sequence[int]) -> bytes:
     """The text of byte tokens, as the program may show it."""
     text = bytes(tokens).decode("utf-8", "replace")
-    return "".join(c for c in text if c in "\n\t" or (ord(c) >= 0x20 and ord(c) != 0x7F)).encode()
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc").encode()
 
 
 def followed(prompt: bytes, logits: llama2c.Array) -> list[int]:
