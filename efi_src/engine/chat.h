@@ -21,6 +21,7 @@ struct chat_host {
     const char *version;           /* of the program */
     struct settings settings;      /* to begin with: settings_default() */
     uint32_t given;                /* bit i: setting_at(i) is the user's wish already; the settings file leaves it */
+    int kernels_given;             /* and so are the kernels */
     /* Memory of SESSION_LOG_BYTES that holds a log (ringlog.h) to go on with; NULL: it lies in the arena zonec. */
     void *log;
     const struct ringlog *last_log; /* of the run before this one, where the memory has kept it; NULL */

@@ -18,6 +18,12 @@ static enum status set_stats(struct chat *chat, const char *value, size_t n, str
     return OK;
 }
 
+static enum status set_kernels(struct chat *chat, const char *value, size_t n, struct error *error) {
+    enum status status = chat_use_kernels(chat, value, n, error);
+    if (chat->host->kernels_given) chat->kernels = chat->host->kernels;
+    return status;
+}
+
 static enum status unknown(const char *name, struct error *error) {
     size_t n = text_length(name);
     const char *nearest = setting_nearest(name, n)->name;
@@ -39,7 +45,7 @@ static enum status set(void *ctx, const char *name, const char *value, size_t n,
     struct reading *r = ctx;
     size_t length = text_length(name);
     if (text_equal(name, length, own[OWN_STATS])) return set_stats(r->chat, value, n, error);
-    if (text_equal(name, length, own[OWN_ATTN])) return chat_use_kernels(r->chat, value, n, error);
+    if (text_equal(name, length, own[OWN_ATTN])) return set_kernels(r->chat, value, n, error);
     if (text_equal(name, length, own[OWN_MODEL])) {
         size_t i;
         enum status status = chat_find_model(r->chat, value, n, &i, error);

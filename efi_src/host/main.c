@@ -169,7 +169,8 @@ int main(int argc, char **argv) {
     if (o.chat) {
         struct chat_host host = {.platform = host_chat_platform(), .kernels = selection.chosen, .cores = cores,
                                  .features = cpu_features(&leaves), .cpu = cpu, .keys = "so does Ctrl-D",
-                                 .version = INGOT_VERSION, .settings = o.settings, .given = o.given};
+                                 .version = INGOT_VERSION, .settings = o.settings, .given = o.given,
+                                 .kernels_given = o.kernel_given};
         host_raw_terminal();
         status = chat_run(&host, &models, &model, &error);
         if (!host_flush() && status == OK)

@@ -60,6 +60,7 @@ static enum options_result set(struct options *o, const char *flag, const char *
         o->prompt = value;
     } else if (strcmp(flag, "--kernel") == 0) {
         o->kernel = value;
+        o->kernel_given = 1;
     } else if (strcmp(flag, "--logits") == 0) {
         o->logits = value;
     } else if (strcmp(flag, "-n") == 0) {

@@ -12,6 +12,7 @@ struct options {
     const char *tokenizer; /* of the llama2.c files; NULL: not given */
     const char *prompt; /* "" when there is none */
     const char *kernel; /* "auto" or a table's name */
+    int kernel_given;
     const char *logits; /* a file to write; NULL: none */
     struct settings settings; /* seed 0: not given */
     uint32_t given;     /* bit i: setting_at(i) was */

@@ -26,6 +26,7 @@ def test_settings_hold(run: Run, tiny: Path, tmp_path: Path) -> None:
 def test_flags_come_first(run: Run, tiny: Path, tmp_path: Path) -> None:
     _, temp, top_k, _ = said(run, tiny, tmp_path, b"temp = 0.25\ntop_k = 5\n", b"/temp\r/top_k\r", "-t", "0.5")
     assert (temp, top_k) == ("/temp\ntemp=0.5\n", "/top_k\ntop_k=5\n")
+    assert " kernel=scalar\n" in said(run, tiny, tmp_path, b"attn = sse2\n", b"", "--kernel", "scalar")[0]
 
 
 def test_no_file_and_an_empty_one(run: Run, tiny: Path, tmp_path: Path) -> None:
