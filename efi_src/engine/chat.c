@@ -196,7 +196,8 @@ enum status chat_reply(struct chat *chat, const char *prompt, size_t n) {
     put_byte(chat, '\n');
     show_end(chat, status, &turn.result, &error);
     if (status == E_FAULT) keep_fault(chat);
-    if (kept && session_is_empty(&chat->session)) chat_say(chat, "[reset] the conversation begins anew");
+    kept |= turn.hooks.turn && turn.result.tokens > 0;
+    if (kept && session_is_empty(&chat->session)) talk_say_reset(chat);
     return status;
 }
 

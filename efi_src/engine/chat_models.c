@@ -103,6 +103,7 @@ static void bring_back(struct chat *chat, struct kept *kept) {
 void chat_switch(struct chat *chat, size_t i) {
     struct error error;
     size_t former = chat->current;
+    int forgets = talk_goes_on(chat);
     struct kept kept = keep(chat);
     close_all(chat);
     enum status status = chat_open(chat, i, &error), again = status;
@@ -110,6 +111,7 @@ void chat_switch(struct chat *chat, size_t i) {
     if (again == OK) {
         bring_back(chat, &kept);
         if (status != OK) chat_fail(chat, &error);
+        if (forgets) talk_say_reset(chat);
         return;
     }
     chat_fail(chat, &error);

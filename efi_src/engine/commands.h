@@ -92,6 +92,10 @@ void talk_open(struct chat *chat, struct arena *scratch);
  * the session is made empty. */
 enum status talk_begin(struct chat *chat, const char *prompt, size_t n, size_t *count, struct error *error);
 int talk_is_turn(const struct chat *chat);
+void talk_reset(struct chat *chat);        /* begins anew */
+void talk_forget(struct chat *chat);       /* begins anew, and says so where the next line would have gone on */
+int talk_goes_on(const struct chat *chat); /* whether it would have */
+void talk_say_reset(struct chat *chat);
 void talk_show_prompt(struct chat *chat, const char *prompt, size_t n); /* a line of text, safe to show */
 
 /* commands_draw.c: its part of the scratch arena */

@@ -41,6 +41,7 @@ static void demo(struct chat *chat, const struct command *command, const char *a
     uint64_t rng = chat->session.sampler.rng;
     enum status status = OK;
     (void)command, (void)argument, (void)n;
+    talk_forget(chat); /* no scene goes on from another text */
     for (size_t i = 0; status == OK && i < sizeof scenes / sizeof scenes[0]; i++) {
         const struct scene *scene = &scenes[i];
         char buffer[128];
@@ -56,6 +57,7 @@ static void demo(struct chat *chat, const struct command *command, const char *a
         now->max_tokens = before.max_tokens < SCENE_TOKENS ? before.max_tokens : SCENE_TOKENS;
         chat_set_seed(chat);
         status = chat_reply(chat, scene->prompt, text_length(scene->prompt));
+        talk_reset(chat);
     }
     chat->settings = before;
     chat->session.sampler.rng = rng;

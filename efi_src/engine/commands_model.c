@@ -125,8 +125,8 @@ static void bench(struct chat *chat, const struct command *command, const char *
     struct error error;
     (void)command, (void)argument, (void)n;
     chat_say(chat, "measuring for a few seconds; Esc stops it");
+    talk_forget(chat); /* what the session holds will be overwritten */
     enum status status = bench_run(&chat->session, chat->host->platform, stopped, chat, &result, &error);
-    session_reset(&chat->session); /* what it held is overwritten */
     if (status == E_STOPPED) {
         chat_say(chat, "[stopped]");
         return;

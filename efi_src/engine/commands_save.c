@@ -74,7 +74,7 @@ static void load(struct chat *chat, const struct command *command, const char *a
     if (status == OK) status = session_load(&chat->session, &about, &room, name.text, &error);
     if (status != OK) {
         chat_fail(chat, &error);
-        if (kept && session_is_empty(&chat->session)) chat_say(chat, "[reset] the conversation begins anew");
+        if (kept && session_is_empty(&chat->session)) talk_say_reset(chat);
         return;
     }
     chat->settings = about.settings;

@@ -50,14 +50,25 @@ void talk_show_prompt(struct chat *chat, const char *prompt, size_t n) {
     platform->write(platform->ctx, "\n", 1);
 }
 
-static void begin_anew(struct chat *chat) {
+void talk_reset(struct chat *chat) {
     session_reset(&chat->session);
     chat->talk.go_on = 0;
 }
 
+int talk_goes_on(const struct chat *chat) {
+    return !session_is_empty(&chat->session) && (talk_is_turn(chat) || chat->talk.go_on);
+}
+
+void talk_say_reset(struct chat *chat) { chat_say(chat, "[reset] the conversation begins anew"); }
+
+void talk_forget(struct chat *chat) {
+    if (talk_goes_on(chat)) talk_say_reset(chat);
+    talk_reset(chat);
+}
+
 static void reset(struct chat *chat, const struct command *command, const char *argument, size_t n) {
     (void)command, (void)argument, (void)n;
-    begin_anew(chat);
+    talk_reset(chat);
     chat_say(chat, talk_is_turn(chat) ? "the conversation begins anew"
                                       : "nothing is kept: without a chat template each line is a text of its own");
 }
@@ -76,7 +87,7 @@ static void set_system(struct chat *chat, const char *text, size_t n) {
     struct talk *talk = &chat->talk;
     talk->system_n = text_equal(text, n, "off") ? 0 : n;
     for (size_t i = 0; i < talk->system_n; i++) talk->system[i] = text[i];
-    begin_anew(chat);
+    talk_reset(chat);
 }
 
 static void system_message(struct chat *chat, const struct command *command, const char *argument, size_t n) {

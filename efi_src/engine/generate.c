@@ -13,6 +13,7 @@ struct run {
     struct stop ending; /* what the reply ends at */
     uint32_t last;      /* token shown, or bos; TOKEN_NONE at the start */
     int moved;          /* positions that were there before this run are there no more */
+    int torn;           /* and some of what shall take their place is missing */
     struct error *error;
 };
 
@@ -55,7 +56,7 @@ static enum status drop_older_half(struct run *r) {
     struct session *s = r->session;
     uint32_t keep = s->model->shape.context / 2, from = s->used - keep;
     s->used = 0;
-    r->moved = 1;
+    r->moved = r->torn = 1;
     s->slid += from;
     for (uint32_t i = 0; i < keep; i++) s->window[i] = s->window[from + i];
     while (s->used < keep) {
@@ -66,6 +67,7 @@ static enum status drop_older_half(struct run *r) {
         enum status status = watch(r, SENTINEL_PREFILL, start, m);
         if (status != OK) return status;
     }
+    r->torn = 0;
     return OK;
 }
 
@@ -215,7 +217,7 @@ enum status generate(struct session *session, const struct platform *platform, c
     uint64_t middle = now(&r);
     if (status != OK) take_back(&r, used, pending);
     else if (most > 0) status = produce(&r, last, most, &result->tokens);
-    if (status != OK && status != E_STOPPED) session_reset(session);
+    if (r.torn || (status != OK && status != E_STOPPED)) session_reset(session);
     show_end(&r);
     result->prompt_us = middle - start;
     result->tokens_us = now(&r) - middle;

@@ -86,7 +86,8 @@ struct generate_result {
  * end; in llama2.c's files bos too), which the text then does not hold.
  * E_STOPPED: hooks->stop said so, or with sentinel.stopped the sentinel, and the error says what took how long. What
  * was said so far stays in the session; of a prompt that was not fed to its end nothing does: the text is what it was
- * before, or if that has left the context, empty. E_FORMAT: the model gives a logit that is no finite number.
+ * before, or if that has left the context, empty; and so it is when the older half was just being dropped.
+ * E_FORMAT: the model gives a logit that is no finite number.
  * E_UNSUPPORTED: an empty prompt with nothing to go on from. E_RANGE: more positions than ROPE_MAX_POSITION. After
  * those the session is empty. The result is filled always. */
 enum status generate(struct session *session, const struct platform *platform, const uint32_t *prompt,

@@ -156,6 +156,33 @@ def test_without_a_template(run: Run, pair: tuple[Path, Path]) -> None:
     assert reset == "nothing is kept: without a chat template each line is a text of its own"
 
 
+FORGOTTEN = "[reset] the conversation begins anew"
+
+
+def test_what_takes_the_context_says_so(run: Run, pair: tuple[Path, Path], tmp_path: Path,
+                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    """A demonstration is of texts of their own; a measurement overwrites all; another model has read nothing."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.gguf").write_bytes(b"no model")
+    hello, demo, again, bench, once_more, switch, last, none = said(
+        run, pair[0], "Hello", "/demo", "Hello", "/bench", "Hello", "/model bad", "Hello", "/reset",
+        flags=("-t", "0", "bad.gguf"))
+    first, *scenes = re.split(r"\[demo\] .*\n", demo)
+    assert first == FORGOTTEN + "\n" and scenes[2] == scenes[4]
+    assert f"\n{FORGOTTEN}\n" in bench and switch.endswith(f"\n{FORGOTTEN}")
+    assert hello == again == once_more == last
+    assert FORGOTTEN not in said(run, pair[1], "Hello", "/demo")[1]
+
+
+def test_stopped_while_the_older_half_goes(run: Run, tmp_path: Path) -> None:
+    """Computed anew in part, the text would go on from its older end."""
+    model = tmp_path / "m.gguf"
+    model.write_bytes(talking.gpt2(template=False))
+    reply, ctx = said(run, model, "/budget prefill 1", "/budget strict on", "a", "/ctx", tokens=300)[2:]
+    if "[stopped] prefill" in reply:  # not on a machine that takes less than a microsecond
+        assert ctx.startswith("[ctx] used=0 ")
+
+
 def test_template_is_told(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
     def model_line(model: Path) -> str:
         out = run(model, "--chat", stdin=b"").stdout.decode()
