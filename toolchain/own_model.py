@@ -41,7 +41,7 @@ class OwnModel:
     tokenizer: Path | None  # of a llama2.c file, which holds none
 
     def names(self, stem: str) -> dict[str, Path]:
-        """Name on the disk, which says the kind (efi_src/uefi/library.c) -> file; `stem` is each model's own."""
+        """Name on the disk -> file, in the order that efi_src/uefi/library.c expects; `stem` is each model's own."""
         if self.tokenizer is not None:
             return {f"{stem}.bin": self.parts[0], f"{stem.replace('model', 'tokenizer')}.bin": self.tokenizer}
         if len(self.parts) == 1:

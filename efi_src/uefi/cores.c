@@ -17,7 +17,6 @@
 #define SPINS 4000u /* some 0.1 ms: jobs of one turn follow closely */
 #define STATIONS (CORES_MAX - 1)
 #define STACK (64u << 10) /* a worker's: firmware gives 32 KiB, or less */
-#define PAINT 0x5a        /* of stack never used (fault.c measures) */
 
 struct mp_services {
     EFI_STATUS(EFIAPI *count)(struct mp_services *self, UINTN *all, UINTN *enabled);
@@ -164,7 +163,7 @@ static unsigned start_all(EFI_BOOT_SERVICES *bs, struct cores_report *report) {
         report->why = "no memory for their stacks";
         return 0;
     }
-    memset(stacks, PAINT, most * (size_t)STACK);
+    memset(stacks, FAULT_PAINT, most * (size_t)STACK);
     for (unsigned i = 0; i < most; i++)
         stations[i].stack = stacks + i * (size_t)STACK;
     /* The event, which never comes, makes the call return at once. */

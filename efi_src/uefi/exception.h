@@ -21,7 +21,8 @@ struct escape {
 /* Puts our handlers into a table (not those of 2, an NMI, 9 and 15, which do not exist). */
 void exception_gates(struct gate table[GATES]);
 
-/* Called by the handlers, interrupts off; what it leaves in the frame goes on. fault.c has it. */
+/* Called by the handlers, interrupts off; fault.c has it. Where the frame says, it goes on; never in the code that was
+ * interrupted, whose vector registers are not kept. */
 void exception_happened(struct frame *frame);
 
 /* work(arg)'s status, or the one that escape_from or escape_now gives. */

@@ -10,7 +10,6 @@
 
 #define WORDS 16       /* of the stack, in the report */
 #define NEAR (1u << 20) /* of the guard's stack: what lies below it is stack, too */
-#define PAINT 0x5a
 
 struct core {
     uint32_t apic_id;
@@ -174,7 +173,7 @@ static void add_stacks(struct text *out) {
 
     for (unsigned i = 1; i < CORES_MAX && cores[i].known; i++) {
         uint32_t free = 0;
-        while (free < cores[i].stack_bytes && cores[i].stack[free] == PAINT)
+        while (free < cores[i].stack_bytes && cores[i].stack[free] == FAULT_PAINT)
             free++;
         size = cores[i].stack_bytes;
         if (size - free > most)

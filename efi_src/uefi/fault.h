@@ -6,6 +6,8 @@
 #include <efi.h>
 #include <stdint.h>
 
+#define FAULT_PAINT 0x5a /* of a worker's stack where it was never used: the report tells how much was */
+
 /* On the first core, once, before park_prepare: from here on exceptions are ours. The image's place makes addresses
  * in the report comparable to a listing. */
 void fault_open(EFI_HANDLE image, EFI_BOOT_SERVICES *bs);

@@ -34,7 +34,7 @@ struct references { /* about 24 KB: static */
 /* Whether the bytes start a list; else they are a model. */
 bool references_start(const uint8_t *bytes, size_t size);
 
-/* The whole list, 1 to 16 models with 1 to 16 files each; E_FORMAT for anything but what reference.py writes. */
+/* The whole list, 1 to 16 models with 1 to 16 files each; E_FORMAT for anything but what model/pins.py writes. */
 enum status references_read(struct references *out, const uint8_t *bytes, size_t size, struct error *error);
 
 #endif
