@@ -2,6 +2,7 @@
 
     dataset -> tokenize -> train -> export -> compile -> link -> image
 
+A recipe with a preset learns in PyTorch: dataset -> tokenizer -> pretokenise:… (a stage a shard) -> train -> export.
 A recipe of published weights downloads them instead of training (stages fetch:…). With model=FILE the graph starts
 from that file: nothing is trained, and no recipe is read.
 `./doit list --all` names every stage, `./doit plan` says what would run and why.
@@ -13,9 +14,13 @@ from toolchain import DOIT_CONFIG as PLUGIN
 from toolchain import Download, session, stage, tasks
 from toolchain.cc import EFI, ENGINE, LINUX, objects, outputs, program, same, sources
 from toolchain.commands.ingot import VARIABLES
+from toolchain.learning import Learning, processes
 from toolchain.locks import after_build
 from toolchain.own_model import own_model
-from toolchain.recipe import Published, Training, read
+from toolchain.pinned import Pinned
+from toolchain.python import packages, program_files
+from toolchain.recipe import Training, read
+from toolchain.shards import of_user
 from toolchain.stage import Ref
 
 Files = dict[str, str | Ref]
@@ -30,6 +35,9 @@ NAME = Path(IMAGE).name
 HERE = f"build/{IMAGE}"
 PYTHON = ("model/__init__.py", "model/program.py")  # what every program of model/ imports
 BYTES = tuple(f"model/tokenizers/{name}.py" for name in ("__init__", "table", "bytes"))
+TOKENIZER_SHARDS = 10  # of which a tokenizer is made, as llama2.c takes ten
+# One kind of processor for PyTorch, whatever this one is: other instructions add in another order.
+ONE_CPU = ("ATEN_CPU_CAPABILITY=avx2", "ONEDNN_MAX_CPU_ISA=AVX2", "MKL_CBWR=AVX2")
 
 # -- the engine's objects, shared by the trainer, the host program and the EFI program --------------
 
@@ -89,11 +97,82 @@ def trained(source: Training) -> Files:
     return {"model.gguf": exported["model.gguf"]}
 
 
-def fetched(source: Published) -> Files:
-    """The published files, by their names on the disk; a stage for each."""
+def fetched(files: dict[str, Pinned]) -> Files:
+    """Published files, by their names in build/; a stage for each."""
     return {name: stage(f"fetch:{Path(name).stem}", folder=HERE, outputs=[name], doc=f"downloads {file.file}",
                         download=Download(file.file, file.urls, file.sha256, file.size))[name]
-            for name, file in source.files.items()}
+            for name, file in files.items()}
+
+
+def in_ml(name: str, module: str, words: list[str], inputs: Files, env: tuple[str, ...] = (), **more):
+    """A stage that is a program of model/, in the root that has PyTorch."""
+    return stage(name, folder=HERE, root="ml", tools=["python3", "env"],
+                 inputs={**inputs, **same(program_files(module))},
+                 argv=[*(["env", *env] if env else []), "python3", "-m", *words],
+                 params=packages("torch", "numpy", "sentencepiece", "tiktoken"), **more)
+
+
+def texts(source: Learning) -> Files:
+    """What it learns from, a file a shard, by their paths in a work folder."""
+    data = source.dataset
+    if data.text is not None:
+        return of_user(build, data.text)
+    if data.generator is not None:
+        made = stage("dataset", folder=HERE, outputs=["corpus.txt"], doc="writes the stories to learn from",
+                     inputs=program_files(f"model.datasets.{data.generator}"), tools=["python3"],
+                     argv=["python3", "-m", f"model.datasets.{data.generator}", "--seed", str(data.seed),
+                           "--bytes", str(data.bytes), "--documents", "--out", "corpus.txt"])
+        return {"corpus.txt": made["corpus.txt"]}
+    corpus = "corpus.tar.gz" if data.shards else "corpus.json" if data.file.endswith(".json") else "corpus.txt"
+    made = stage("dataset", folder=HERE, outputs=[corpus], doc=f"downloads {data.file}",
+                 download=Download(data.file, data.urls, data.sha256, data.size))
+    if not data.shards:
+        return {corpus: made[corpus]}
+    names = [f"shard{i:02}.json" for i in range(data.shards)]
+    unpacked = stage("unpack", folder=HERE, outputs=names, doc="takes the shards out of the archive", tools=["python3"],
+                     inputs={corpus: made[corpus], **same(program_files("model.datasets.archive"))},
+                     argv=["python3", "-m", "model.datasets.archive", corpus, "--out", *names])
+    return {name: unpacked[name] for name in names}
+
+
+def learned(source: Learning) -> Files:
+    """The model's files by their names on the disk, of one that learns in PyTorch."""
+    shards, wish = texts(source), source.tokenizer
+    made_of = fetched({Path(file.file).name: file for file in wish.files}) if wish.files else \
+        dict(list(shards.items())[:TOKENIZER_SHARDS]) if wish.kind in ("chars", "bpe") else {}
+    vocab = ["--vocab", str(wish.vocab)] if wish.vocab else []
+    tokenizer = in_ml("tokenizer", "model.tokenizers", ["model.tokenizers", wish.kind, *made_of, *vocab,
+                      "--out", "tokenizer.json"], made_of, outputs=["tokenizer.json"], doc="makes the tokenizer")
+    made: Files = {"tokenizer.json": tokenizer["tokenizer.json"]}
+
+    tokens: dict[str, Files] = {"train": {}, "val": {}}
+    for path, text in shards.items():
+        name = Path(path).stem
+        shard = in_ml(f"pretokenise:{name}", "model.pretokenise", [
+            "model.pretokenise", path, "--tokenizer", "tokenizer.json", "--out", "tokens", "--jobs", "1"],
+            {path: text, **made}, outputs=[f"tokens/{name}.{part}.bin" for part in tokens],
+            doc=f"turns {path} into token ids, nine documents of ten to train on, the tenth held out")
+        for part in tokens:
+            tokens[part][f"tokens/{name}.{part}.bin"] = shard[f"tokens/{name}.{part}.bin"]
+
+    nproc = processes(build)
+    alone = ["model.train"] if nproc == 1 else \
+        ["torch.distributed.run", "--standalone", f"--nproc-per-node={nproc}", "-m", "model.train"]
+    weights = in_ml(
+        "train", "model.train", [*alone, *source.train, "--tokenizer", "tokenizer.json", "--train", *tokens["train"],
+                                 "--val", *tokens["val"], "--scratch", "scratch", "--out", "model.safetensors",
+                                 "--metrics", "train.jsonl", "--samples", "samples.txt"],
+        {**made, **tokens["train"], **tokens["val"]}, (f"OMP_NUM_THREADS={source.threads}", *ONE_CPU),
+        outputs=["model.safetensors", "train.jsonl", "samples.txt"], doc="trains the model in PyTorch", scratch=True,
+        notes=["train.times.jsonl"], summary=build.summary("model.summary:table"))
+
+    written = source.files
+    exported = in_ml("export", "model.export.checkpoint", [
+        "model.export.checkpoint", "model.safetensors", "--tokenizer", "tokenizer.json", "--name", NAME,
+        *(word for words in written.values() for word in words)],
+        {**made, "model.safetensors": weights["model.safetensors"]}, outputs=[*written],
+        doc=f"writes the weights as {source.export.format}, {source.export.type}")
+    return {name: exported[name] for name in written}
 
 
 models: dict[str, Files]  # by the names that /model knows
@@ -101,8 +180,10 @@ if own:
     models = {name: {**files} for name, files in own.files.items()}
 elif isinstance(source, Training):
     models = {NAME[:40]: trained(source)}
+elif isinstance(source, Learning):
+    models = {NAME[:40]: learned(source)}
 elif source:
-    models = {NAME[:40]: fetched(source)}
+    models = {NAME[:40]: fetched(source.files)}
 
 # -- the EFI program and the disk -----------------------------------------------------------------
 
@@ -110,7 +191,7 @@ GNU_EFI = ["/usr/lib/crt0-efi-x86_64.o", "/usr/lib/libgnuefi.a", "/usr/lib/elf_x
 
 efi_objects = objects("uefi", [*EFI, version], [*HEADERS, *sources("efi_src/uefi/*.h")], tools=["/usr/include/efi"])
 beside = {name: file for files in models.values() for name, file in files.items()}  # the program, on the disk
-if isinstance(source, Training) and source.link_model:
+if isinstance(source, (Training, Learning)) and source.link_model:
     in_program, beside = beside["model.gguf"], {}
 else:
     words = [word for name, files in models.items() for word in ("--model", name, *files)]

@@ -18,7 +18,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--val", type=Path, nargs="+", required=True, help="files of tokens that are held out")
     made.add_argument("--epochs-stride", type=int, default=0,
                       help="0: windows from anywhere; else every window once an epoch, so many tokens apart")
+    made.add_argument("--epochs", type=int, default=0, help="in the place of --steps: so many times every window")
     made.add_argument("--device", choices=device.NAMES, default="auto")
     made.add_argument("--prompt", default="\n", help="what samples begin with")
     made.add_argument("--scratch", type=Path, help="folder for the checkpoint")
@@ -79,9 +80,7 @@ def parser() -> argparse.ArgumentParser:
             made.add_argument(flag, action="store_true", dest=field.name)
         else:
             kind = int if field.type == "int" else float
-            needed = field.name == "steps"
-            made.add_argument(flag, type=kind, required=needed, default=None if needed else field.default,
-                              dest=field.name)
+            made.add_argument(flag, type=kind, default=0 if field.name == "steps" else field.default, dest=field.name)
     return made
 
 
@@ -102,16 +101,23 @@ def sizes(words: Sequence[str]) -> dict[str, Any]:
 
 def prepare(args: argparse.Namespace) -> Job:
     """Reads and checks everything before the first step."""
-    options = Options(**{field.name: getattr(args, field.name) for field in fields(Options)})
+    if bool(args.steps) == bool(args.epochs) or (args.epochs and not args.epochs_stride):
+        raise InputError("neither steps nor epochs, or both" if bool(args.steps) == bool(args.epochs) else
+                         "epochs without --epochs-stride", "give --steps, or --epochs and --epochs-stride")
+    options = Options(**{**{field.name: getattr(args, field.name) for field in fields(Options)},
+                         "steps": args.steps or max(1, args.epochs)})
     tokenizer = load(args.tokenizer)
     shape = preset(args.preset, **{"vocab": tokenizer.table.vocab, **sizes(args.size)})
     if shape.vocab < tokenizer.table.vocab:
         raise InputError(f"the model has {shape.vocab:,} tokens, the tokenizer {tokenizer.table.vocab:,}",
                          "leave --size vocab out")
     train_files, val_files = windows.read(args.train, shape.vocab), windows.read(args.val, shape.vocab)
-    source: Source = windows.Random(train_files, shape.context, options.batch, options.seed) \
-        if args.epochs_stride == 0 else \
-        windows.Epochs(train_files, shape.context, options.batch, options.seed, args.epochs_stride)
+    source: Source
+    if args.epochs_stride == 0:
+        source = windows.Random(train_files, shape.context, options.batch, options.seed)
+    else:
+        source = windows.Epochs(train_files, shape.context, options.batch, options.seed, args.epochs_stride)
+        options = replace(options, steps=args.epochs * source.steps) if args.epochs else options
     held_out = windows.in_order(val_files, shape.context, max(1, options.batch // options.accumulate),
                                 options.eval_batches)
     return Job(shape, tokenizer, tokenizer.table.kind, options, source, held_out, args.scratch, args.prompt)

@@ -13,9 +13,9 @@ from pathlib import Path
 from toolchain.errors import UserError
 from toolchain.executors import Job
 from toolchain.plugin import Session
+from toolchain.ui import PROGRESS as PROGRESS
 
 ROOT = "ml"
-PROGRESS = "\x1e"  # a program's first byte of a line that is not for reading
 _HINT = "pip install torch numpy safetensors tokenizers sentencepiece tiktoken; toolchain=auto brings its own"
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from toolchain.errors import UserError
+from toolchain.learning import LEARNING, Learning, learning
+from toolchain.pinned import FILE, SHA256, Pinned, pinned
+from toolchain.pinned import SCHEMA as PINNED
 from toolchain.schema import Field, Schema, load
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}"  # of a recipe, so of an image and of its files: no dot, which ends a name
@@ -55,7 +58,7 @@ class Train:
 
 @dataclass(frozen=True)
 class Training:
-    """A model that learns here."""
+    """A model that learns here, in the C trainer."""
 
     dataset: Dataset
     tokenizer: str
@@ -63,16 +66,6 @@ class Training:
     model: Model
     train: Train
     link_model: bool  # into the EFI program; false: a file beside it, which the program checks by its sha256
-
-
-@dataclass(frozen=True)
-class Pinned:
-    """A published file."""
-
-    file: str
-    urls: tuple[str, ...]
-    sha256: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -96,18 +89,16 @@ class Recipe:
 
     name: str
     title: str
-    source: Training | Published
+    source: Training | Learning | Published
 
 
-_FILE = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-_SHA256 = r"[0-9a-f]{64}"
 _DATASET: Schema = {
     "generator": Field(str, optional=True, choices=("tales",)),
     "seed": Field(int, 1, 0, 2**63 - 1),
     "bytes": Field(int, 4_000_000, 2_000, 1_000_000_000),
-    "file": Field(str, optional=True, pattern=_FILE),
+    "file": Field(str, optional=True, pattern=FILE),
     "urls": Field("list", ()),
-    "sha256": Field(str, optional=True, pattern=_SHA256),
+    "sha256": Field(str, optional=True, pattern=SHA256),
     "size": Field(int, optional=True, least=1),
 }
 _MODEL: Schema = {
@@ -128,12 +119,6 @@ _TRAIN: Schema = {
     "evaluate_every": Field(int, 500, 1),
     "sample_every": Field(int, 1000, 1),
 }
-_PINNED: Schema = {
-    "file": Field(str, pattern=_FILE),
-    "urls": Field("list", ()),
-    "sha256": Field(str, pattern=_SHA256),
-    "size": Field(int, least=1, most=2**32 - 1),
-}
 TRAINING: Schema = {
     "title": Field(str),
     "dataset": Field(_DATASET),
@@ -145,13 +130,16 @@ TRAINING: Schema = {
 }
 PUBLISHED: Schema = {
     "title": Field(str),
-    "model": Field(_PINNED),
-    "tokenizer": Field(_PINNED, optional=True),
+    "model": Field(PINNED),
+    "tokenizer": Field(PINNED, optional=True),
 }
 
 
 def _kind(keys: Mapping[str, frozenset[str]]) -> Schema:
-    """A recipe whose model is a file, and that has nothing to train it with, is of a published one."""
+    """A recipe whose model is a file, and that has nothing to train it with, is of a published one; one with a
+    preset learns in PyTorch."""
+    if "preset" in keys.get("model", ()):
+        return LEARNING
     published = "file" in keys.get("model", ()) and not keys.keys() & {"dataset", "train"}
     return PUBLISHED if published else TRAINING
 
@@ -163,7 +151,8 @@ def read(root: Path, name: str) -> Recipe:
         raise UserError(f"image={name} is not the name of a recipe",
                         "it is the NAME of a file images/NAME.yaml: letters, digits, - and _, at most 61")
     raw = load(root / path if root != Path.cwd() else path, _kind)
-    return Recipe(name, raw["title"], _training(path, raw) if "train" in raw else _published(path, raw))
+    make = _published if "train" not in raw else learning if "preset" in raw["model"] else _training
+    return Recipe(name, raw["title"], make(path, raw))
 
 
 def _training(path: Path, raw: dict[str, Any]) -> Training:
@@ -183,8 +172,7 @@ def _training(path: Path, raw: dict[str, Any]) -> Training:
 
 
 def _published(path: Path, raw: dict[str, Any]) -> Published:
-    model, tokenizer = (raw[key] and Pinned(**{**raw[key], "urls": tuple(raw[key]["urls"])})
-                        for key in ("model", "tokenizer"))
+    model, tokenizer = (raw[key] and pinned(raw[key]) for key in ("model", "tokenizer"))
     gguf = model.file.endswith(".gguf")
     if gguf and tokenizer is not None:
         raise UserError(f"{path}: {model.file} is a GGUF file, which holds its tokenizer", "leave tokenizer out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import threading
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+PROGRESS = "\x1e"  # a program's first byte of a line that is not for reading (model/program.py)
 _PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 
 
@@ -40,6 +42,7 @@ class Ui:
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}
         self._last: dict[str, float] = {}
+        self._began: dict[str, tuple[float, int]] = {}  # when a stage first said how far it is, and how far
 
     @property
     def console(self) -> Any:
@@ -64,6 +67,7 @@ class Ui:
     def _start(self, stage: str) -> None:
         with self._lock:
             self._last[stage] = time.monotonic()
+            self._began.pop(stage, None)
             if not self.console.is_terminal:
                 return
             if self._bars is None:
@@ -102,13 +106,35 @@ class Ui:
                 self._print(f"       {stage} {share}{note}")
 
     def line(self, stage: str, text: str) -> None:
-        """A line that the stage's program printed. `progress DONE TOTAL NOTE` moves its bar."""
+        """A line that the stage's program printed. `progress DONE TOTAL NOTE` moves its bar, and so does a line that
+        begins with PROGRESS."""
+        if text.startswith(PROGRESS):
+            self._tell(stage, text[len(PROGRESS):])
+            return
         words = text.split(" ", 3)
         if len(words) >= 3 and words[0] == "progress" and words[1].isdigit() and words[2].isdigit():
             self._advance(stage, int(words[1]), int(words[2]), words[3] if len(words) > 3 else "")
         else:
             shown = "".join(char if char.isprintable() else "·" for char in text.expandtabs())
             self._print(f"       {stage} │ {shown}", style="dim")
+
+    def _tell(self, stage: str, text: str) -> None:
+        """JSON of a program of model/: done, of, and where it has them loss and tok_s."""
+        try:
+            found = json.loads(text)
+            done, total = int(found["done"]), int(found["of"])
+            numbers = {name: float(found[name]) for name in ("loss", "tok_s") if name in found}
+        except (ValueError, TypeError, KeyError):
+            return
+        with self._lock:
+            now = time.monotonic()
+            since, first = self._began.setdefault(stage, (now, done))
+        note = [f"{done:,} of {total:,}"]
+        note += [f"loss {numbers['loss']:.3f}"] if "loss" in numbers else []
+        note += [f"{numbers['tok_s']:,.0f} tok/s"] if "tok_s" in numbers else []
+        if first < done < total:
+            note.append(f"{time_text((now - since) * (total - done) / (done - first))} left")
+        self._advance(stage, done, total, ", ".join(note))
 
     # -- results --
 

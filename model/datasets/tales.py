@@ -20,6 +20,7 @@ from model.program import InputError, run, write_file
 
 PLOTS = (*finding.PLOTS, *helping.PLOTS, *growing.PLOTS, *making.PLOTS)
 SHORTEST, LONGEST = 400, 900  # bytes of a story
+END = "<|endoftext|>"  # model/documents.py
 
 
 def stories(seed: int) -> Iterator[str]:
@@ -33,12 +34,13 @@ def stories(seed: int) -> Iterator[str]:
             yield story
 
 
-def corpus(seed: int, size: int) -> bytes:
-    """Whole stories, as many as fit into `size` bytes. Raises InputError where not one does."""
+def corpus(seed: int, size: int, between: str = "\n") -> bytes:
+    """Whole stories, as many as fit into `size` bytes, and after each the line `between`. Raises InputError where not
+    one does."""
     parts: list[bytes] = []
     left = size
     for story in stories(seed):
-        part = f"{story}\n\n".encode("ascii")
+        part = f"{story}\n{between}".encode("ascii")
         if len(part) > left:
             break
         parts.append(part)
@@ -53,8 +55,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, required=True, help="any whole number")
     parser.add_argument("--bytes", type=int, required=True, help="size of the text, at most")
     parser.add_argument("--out", type=Path, required=True, help="the text file to write")
+    parser.add_argument("--documents", action="store_true", help="a line <|endoftext|> after each story")
     args = parser.parse_args(argv)
-    return run(lambda: write_file(args.out, corpus(args.seed, args.bytes)))
+    between = f"{END}\n" if args.documents else "\n"
+    return run(lambda: write_file(args.out, corpus(args.seed, args.bytes, between)))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from toolchain.commands import IngotCommand
 from toolchain.errors import UserError
 from toolchain.own_model import own_model
 from toolchain.plugin import Session
-from toolchain.recipe import Training, read
+from toolchain.recipe import Published, Training, read
 
 # boot's variable -> the host program's flag; the order is boot's too
 FLAGS = {"temp": "-t", "top_p": "-p", "top_k": "--top-k", "seed": "-s", "tokens": "--tokens", "prompt": "-i"}
@@ -53,4 +53,4 @@ def _model(current: Session) -> tuple[list[str], Path, Path | None]:
     if isinstance(source, Training):
         return ["export"], folder / "model.gguf", None
     model, *tokenizer = (folder / name for name in source.files)
-    return ["fetch"], model, tokenizer[0] if tokenizer else None
+    return ["fetch" if isinstance(source, Published) else "export"], model, tokenizer[0] if tokenizer else None

@@ -15,8 +15,9 @@ from toolchain.release.verify.lie import Lie, Line, Say, short
 Locks = Callable[[str], frozenset[tuple[str, str, str]] | None]
 """`ROOT:sha256 of its lock` -> name, version and sha256 of each package, where that lock is known."""
 
+# an output -> the component that it is
 _MADE = {EFI: "efi", "model.gguf": "model", "model.bin": "model", "tokenizer.bin": "tokenizer",
-         "corpus.txt": "dataset"}  # an output -> the component that it is
+         "corpus.txt": "dataset", "corpus.json": "dataset", "corpus.tar.gz": "dataset"}
 
 
 def check(data: bytes, said: Provenance, contents: Contents, locks: Locks, say: Say) -> None:
