@@ -162,7 +162,8 @@ def learned(source: Learning) -> Files:
         "train", "model.train", [*alone, *source.train, "--tokenizer", "tokenizer.json", "--train", *tokens["train"],
                                  "--val", *tokens["val"], "--scratch", "scratch", "--out", "model.safetensors",
                                  "--metrics", "train.jsonl", "--samples", "samples.txt"],
-        {**made, **tokens["train"], **tokens["val"]}, (f"OMP_NUM_THREADS={source.threads}", *ONE_CPU),
+        {**made, **tokens["train"], **tokens["val"]},
+        (f"OMP_NUM_THREADS={source.threads}", "OMP_WAIT_POLICY=PASSIVE", *ONE_CPU),
         outputs=["model.safetensors", "train.jsonl", "samples.txt"], doc="trains the model in PyTorch", scratch=True,
         notes=["train.times.jsonl"], summary=build.summary("model.summary:table"))
 

@@ -101,11 +101,11 @@ def sizes(words: Sequence[str]) -> dict[str, Any]:
 
 def prepare(args: argparse.Namespace) -> Job:
     """Reads and checks everything before the first step."""
-    if bool(args.steps) == bool(args.epochs) or (args.epochs and not args.epochs_stride):
-        raise InputError("neither steps nor epochs, or both" if bool(args.steps) == bool(args.epochs) else
-                         "epochs without --epochs-stride", "give --steps, or --epochs and --epochs-stride")
+    if (args.steps > 0) == (args.epochs > 0) or args.epochs_stride < 0 or (args.epochs and not args.epochs_stride):
+        raise InputError(f"training of {args.steps} steps, {args.epochs} epochs, stride {args.epochs_stride}",
+                         "give --steps, or --epochs and --epochs-stride")
     options = Options(**{**{field.name: getattr(args, field.name) for field in fields(Options)},
-                         "steps": args.steps or max(1, args.epochs)})
+                         "steps": args.steps or args.epochs})
     tokenizer = load(args.tokenizer)
     shape = preset(args.preset, **{"vocab": tokenizer.table.vocab, **sizes(args.size)})
     if shape.vocab < tokenizer.table.vocab:

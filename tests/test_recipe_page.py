@@ -33,13 +33,16 @@ def test_every_key_is_there_with_its_default() -> None:
     assert [table for table in tables if table] == [
         {name: "none" if field.optional or field.default == () else
          "required" if field.default is None else shown(field.default) for name, field in keys(schema).items()}
-        for schema in (recipe.TRAINING, recipe.PUBLISHED)]
+        for schema in (recipe.TRAINING, recipe.LEARNING, recipe.PUBLISHED)]
 
 
 def test_the_examples_are_recipes(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
-    learns, published = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.M | re.S)
+    learns, stories, published = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.M | re.S)
     (tmp_path / "images/letters.yaml").write_text(learns)
+    (tmp_path / "images/stories.yaml").write_text(stories)
+    made = recipe.read(tmp_path, "stories").source
+    assert isinstance(made, recipe.Learning) and made.dataset.text == "stories"
     (tmp_path / "images/published.yaml").write_text(published)
     letters, model = recipe.read(tmp_path, "letters").source, recipe.read(tmp_path, "published").source
     assert isinstance(letters, recipe.Training) and letters.dataset.file == "letters.txt"

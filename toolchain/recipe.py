@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from toolchain.errors import UserError
-from toolchain.learning import LEARNING, Learning, learning
+from toolchain.learning import LEARNING as LEARNING
+from toolchain.learning import Learning as Learning
+from toolchain.learning import learning
 from toolchain.pinned import FILE, SHA256, Pinned, pinned
 from toolchain.pinned import SCHEMA as PINNED
 from toolchain.schema import Field, Schema, load

@@ -71,8 +71,8 @@ def test_it_learns_and_goes_on_exactly(folder: Path) -> None:
 
 def test_two_processes_do_the_work_of_one(folder: Path) -> None:
     assert train.main(argv(folder, "one", "--steps=12")) == 0
-    run = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-addr=127.0.0.1",
-           "--master-port=29511", "-m", "model.train", *argv(folder, "two", "--steps=12")]
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "model.train",
+           *argv(folder, "two", "--steps=12")]
     done = subprocess.run(run, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     for one, two in zip(log(folder / "one"), log(folder / "two"), strict=True):
@@ -99,6 +99,15 @@ def test_random_windows_follow_seed_and_step_alone() -> None:
     assert {*batch.inputs[:, 0].tolist()} == {*range(42), *range(100, 132)}
     assert (windows.Random(files, 8, 500, 3).batch(7).inputs == batch.inputs).all()
     assert not (source.batch(8).inputs == batch.inputs).all()
+
+
+def test_epochs_see_every_window(folder: Path) -> None:
+    args = argv(folder, "out", "--epochs=2", "--epochs-stride=400", "--log-every=1")
+    assert train.main(args) == 0
+    windows_of_an_epoch = -(-(len(TEXT) - 1) // 400)
+    assert log(folder / "out")[-1]["step"] == 2 * -(-windows_of_an_epoch // 8)
+    for wrong in (["--epochs=2"], ["--steps=3", "--epochs=2", "--epochs-stride=400"], []):
+        assert train.main(argv(folder, "out", *wrong)) == 1
 
 
 @pytest.mark.parametrize("args, what", [

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from toolchain.errors import UserError
+from toolchain.learning import PRESETS, Learning
 from toolchain.recipe import Published, Training, read
 
 GOOD = """\
@@ -146,3 +147,89 @@ def test_published_files(tmp_path: Path) -> None:
 ])
 def test_mistakes_about_published_files(tmp_path: Path, old: str, new: str, says: str) -> None:
     assert says in recipe(tmp_path, PUBLISHED.replace(old, new, 1))
+
+
+# -- models that learn in PyTorch --
+
+LEARNING = """\
+title: T
+dataset:
+  generator: tales
+tokenizer: {kind: bpe, vocab: 512}
+model:
+  preset: 260k
+  context: 64
+train:
+  steps: 10
+  batch: 4
+"""
+PINNED = f"file: x.model, sha256: {'ab' * 32}, size: 5"
+ARCHIVE = f"  file: x.tar.gz\n  sha256: {'ab' * 32}\n  size: 5\n"
+
+
+def test_presets_are_those_of_the_models() -> None:
+    from model.shapes import PRESETS as SHAPES
+
+    assert tuple(SHAPES) == PRESETS
+
+
+def learns(folder: Path, text: str) -> Learning:
+    (folder / "images").mkdir(exist_ok=True)
+    (folder / "images/x.yaml").write_text(text)
+    made = read(folder, "x").source
+    assert isinstance(made, Learning)
+    return made
+
+
+def test_words_of_a_training_in_pytorch(tmp_path: Path) -> None:
+    made = learns(tmp_path, LEARNING)
+    words = " ".join(made.train)
+    assert words.startswith("--preset 260k --size=context=64 --steps 10 --batch 4 --accumulate 1 --lr 0.001 ")
+    assert (made.threads, made.link_model, list(made.files)) == (2, False, ["model.gguf"])
+    made = learns(tmp_path, LEARNING.replace("steps: 10", "epochs: 3\n  stride: 32") + "export: {format: llama2c}\n")
+    assert "--epochs 3 --epochs-stride 32" in " ".join(made.train)
+    assert list(made.files) == ["model.bin", "tokenizer.bin"]
+    made = learns(tmp_path, LEARNING.replace("  generator: tales\n", ARCHIVE + "  shards: 3\n"))
+    assert made.dataset.shards == 3
+
+
+@pytest.mark.parametrize(("old", "new", "says"), [
+    ("preset: 260k", "preset: 260m-x", "x.yaml:6: model.preset is '260m-x'"),
+    ("  context: 64", "  contxt: 64", "x.yaml:7: unknown key model.contxt"),
+    ("  context: 64", "  context: 0", "x.yaml:7: model.context is 0"),
+    ("  context: 64", "  width: 65", "8 heads cannot share a width of 65"),
+    ("preset: 260k", "preset: 124m\n  kv_heads: 2", "124m has no size kv_heads"),
+    ("  context: 64", "  dropout: 2", "model.dropout is 2"),
+    ("  context: 64", "  tied: maybe", "model.tied must be true or false"),
+    ("  generator: tales", "  text: a\n  generator: tales", "dataset must have one of"),
+    ("  generator: tales", "  seed: 3", "dataset must have one of"),
+    ("  generator: tales", "  file: x.txt", "dataset.sha256 is missing"),
+    ("  generator: tales", f"  file: x.txt\n  sha256: {'ab' * 32}", "dataset.size is missing"),
+    ("  generator: tales\n", ARCHIVE, "dataset.shards is missing"),
+    ("  generator: tales", "  generator: tales\n  shards: 3", "dataset.shards is of an archive alone"),
+    ("{kind: bpe, vocab: 512}", "{kind: words}", "tokenizer.kind is 'words'"),
+    ("{kind: bpe, vocab: 512}", "bytes", "tokenizer must hold keys and values"),
+    ("{kind: bpe, vocab: 512}", "{kind: bpe}", "tokenizer.vocab is missing"),
+    ("{kind: bpe, vocab: 512}", "{kind: bpe, vocab: 9}", "tokenizer.vocab is 9"),
+    ("{kind: bpe, vocab: 512}", "{kind: gpt2, vocab: 512}", "tokenizer.vocab is not for gpt2"),
+    ("{kind: bpe, vocab: 512}", "{kind: llama}", "tokenizer.file is missing"),
+    ("{kind: bpe, vocab: 512}", "{kind: llama, file: x.model}", "tokenizer.sha256 is missing"),
+    ("{kind: bpe, vocab: 512}", "{kind: bytes, " + PINNED + "}", "tokenizer.file is not for bytes"),
+    ("  steps: 10", "  warmup: 1", "either steps or epochs"),
+    ("  steps: 10", "  steps: 10\n  epochs: 1\n  stride: 9", "either steps or epochs"),
+    ("  steps: 10", "  epochs: 1", "train.stride belongs to train.epochs"),
+    ("  steps: 10", "  steps: 10\n  stride: 9", "train.stride belongs to train.epochs"),
+    ("  steps: 10", "  steps: 10\n  accumulate: 3", "not a multiple of train.accumulate"),
+    ("  steps: 10", "  steps: 10\n  threads: 0", "train.threads is 0"),
+    ("  steps: 10", "  steps: 10\n  device: tpu", "train.device is 'tpu'"),
+    ("  steps: 10", "  steps: 10\n  bf16: 1", "train.bf16 must be true or false"),
+    ("title: T", "title: T\nexport: {format: onnx}", "export.format is 'onnx'"),
+    ("title: T", "title: T\nexport: {type: Q9}", "export.type is 'Q9'"),
+    ("title: T", "title: T\nexport: {format: llama2c, type: F16}", "export.type F16 is not of llama2.c"),
+    ("title: T", "title: T\nlink_model: true\nexport: {format: llama2c}", "which has two files"),
+    ("{kind: bpe, vocab: 512}", "{kind: bytes}\nexport: {format: llama2c}", "export.format llama2c has Llamas"),
+])
+def test_mistakes_about_learning(tmp_path: Path, old: str, new: str, says: str) -> None:
+    assert old in LEARNING
+    text = recipe(tmp_path, LEARNING.replace(old, new, 1))
+    assert says in text and "x.yaml" in text
