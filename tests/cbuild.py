@@ -53,6 +53,13 @@ def build_objects(folder: Path, parts: Sequence[str], extra: Sequence[str] = (),
         return list(pool.map(compile_one, sources))
 
 
+def scalar_engine() -> list[Path]:
+    """The sources of the engine without the chat, which uses all kernels, and the kernels that it needs at least."""
+    engine = sorted(path for path in (SOURCES / "engine").glob("*.c")
+                    if not path.name.startswith(("chat", "commands")))
+    return [*engine, *(SOURCES / "kernels" / f"{name}.c" for name in ("scalar", "scalar_quant", "quant"))]
+
+
 def run(command: list[str]) -> None:
     """Fails with what the compiler said."""
     done = subprocess.run(command, capture_output=True, text=True)

@@ -1,6 +1,7 @@
 /* Pictures: drawn by the user or by the model, on the screen and to a file. */
 #include "commands.h"
 #include "draw.h"
+#include "filename.h"
 #include "text.h"
 
 enum { TEXT_MAX = 512 }; /* of what the model is asked to draw */
@@ -72,13 +73,15 @@ static void draw_by_model(struct chat *chat, const struct command *command, cons
 
 static void save_image(struct chat *chat, const struct command *command, const char *argument, size_t n) {
     const struct text page = {.at = chat->page, .size = CHAT_PAGE_MAX, .used = DRAW_PPM_BYTES};
-    char name[64];
-    struct text t = text_into(name, sizeof name);
+    struct filename name;
+    struct error error;
     (void)command;
-    if (n == 0) text_add(&t, "picture.ppm");
-    else text_add_bytes(&t, argument, n < sizeof name ? n : sizeof name - 1); /* one that long is refused */
+    if (filename_make(&name, argument, n, "picture", ".ppm", &error) != OK) {
+        chat_fail(chat, &error);
+        return;
+    }
     draw_ppm(chat->picture, page.at);
-    chat_save(chat, name, &page);
+    chat_save(chat, name.text, &page);
 }
 
 _Static_assert(DRAW_PPM_BYTES < CHAT_PAGE_MAX, "a page holds a picture");
@@ -86,6 +89,6 @@ _Static_assert(DRAW_PPM_BYTES < CHAT_PAGE_MAX, "a page holds a picture");
 const struct command commands_draw[] = {
     {"render", "SHAPES", "draw: clear R G B; rect X Y W H R G B; pixel X Y R G B", render},
     {"draw", "TEXT", "the model writes the shapes", draw_by_model},
-    {"save_img", "[NAME]", "the picture to the file picture.ppm", save_image},
+    {"save_img", "[NAME]", "the picture to the file picture.ppm, or NAME.ppm", save_image},
     {.name = NULL},
 };

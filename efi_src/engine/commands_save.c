@@ -3,20 +3,9 @@
 #include "filename.h"
 #include "session_file.h"
 
-struct file_name {
-    char text[FILENAME_MAX_BYTES + 1];
-};
-
 /* NAME.session; of no name chat.session. */
-static enum status name_file(const char *name, size_t n, struct file_name *out, struct error *error) {
-    static const char extension[] = ".session";
-    struct text t = text_into(out->text, sizeof out->text);
-    if (n == 0) text_add(&t, "chat");
-    else if (n > FILENAME_MAX_BYTES - (sizeof extension - 1))
-        return fail(error, E_RANGE, "a name of more than 40 characters", NULL, 0);
-    text_add_bytes(&t, name, n);
-    text_add(&t, extension);
-    return filename_check(out->text, error);
+static enum status name_file(const char *name, size_t n, struct filename *out, struct error *error) {
+    return filename_make(out, name, n, "chat", ".session", error);
 }
 
 static struct session_room room_of(const struct chat *chat) {
@@ -41,7 +30,7 @@ static void say(struct chat *chat, const char *what, const char *name) {
     chat_say(chat, buffer);
 }
 
-static enum status start(struct chat *chat, const char *argument, size_t n, struct file_name *name,
+static enum status start(struct chat *chat, const char *argument, size_t n, struct filename *name,
                          struct error *error) {
     enum status status = name_file(argument, n, name, error);
     if (status == OK && !chat->host->platform->file_read)
@@ -52,7 +41,7 @@ static enum status start(struct chat *chat, const char *argument, size_t n, stru
 static void save(struct chat *chat, const struct command *command, const char *argument, size_t n) {
     const struct session_room room = room_of(chat);
     const struct session_about about = about_of(chat);
-    struct file_name name;
+    struct filename name;
     struct error error;
     (void)command;
     enum status status = start(chat, argument, n, &name, &error);
@@ -66,7 +55,7 @@ static void save(struct chat *chat, const struct command *command, const char *a
 static void load(struct chat *chat, const struct command *command, const char *argument, size_t n) {
     const struct session_room room = room_of(chat);
     struct session_about about = about_of(chat);
-    struct file_name name;
+    struct filename name;
     struct error error;
     int kept = !session_is_empty(&chat->session);
     (void)command;

@@ -37,9 +37,12 @@ enum status talk_begin(struct chat *chat, const char *prompt, size_t n, size_t *
         .first = session_is_empty(&chat->session), .system = talk->system_n > 0 ? talk->system : NULL,
         .system_n = talk->system_n, .user = prompt, .n = n};
     if (form_of(chat)) return template_encode(t, &turn, &talk->room, talk->tokens, CHAT_TOKENS_MAX, count, error);
+    enum status status =
+        tokenizer_encode(t, prompt, n, talk->room.scratch, talk->tokens, CHAT_TOKENS_MAX, count, error);
+    if (status != OK) return status; /* it was never said: what was loaded still waits for a line */
     if (!talk->go_on) session_reset(&chat->session);
     talk->go_on = 0;
-    return tokenizer_encode(t, prompt, n, talk->room.scratch, talk->tokens, CHAT_TOKENS_MAX, count, error);
+    return OK;
 }
 
 int talk_is_turn(const struct chat *chat) { return form_of(chat) != NULL; }

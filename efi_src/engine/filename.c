@@ -11,3 +11,16 @@ enum status filename_check(const char *name, struct error *error) {
     }
     return fits ? OK : fail(error, E_RANGE, "not a name for a file", name, n);
 }
+
+enum status filename_make(struct filename *out, const char *name, size_t n, const char *otherwise,
+                          const char *extension, struct error *error) {
+    struct text t = text_into(out->text, sizeof out->text);
+    size_t end = text_length(extension);
+    if (n > end && text_equal(name + n - end, end, extension)) n -= end;
+    if (n == 0) text_add(&t, otherwise);
+    else if (n > FILENAME_MAX_BYTES - end)
+        return fail(error, E_RANGE, "a name of more than 40 characters", NULL, 0);
+    text_add_bytes(&t, name, n);
+    text_add(&t, extension);
+    return filename_check(out->text, error);
+}

@@ -8,7 +8,7 @@
 
 struct input {
     const struct platform *platform;
-    uint8_t ahead[256]; /* typed while the model was busy: a ring */
+    uint8_t ahead[4096]; /* typed while the model was busy: a ring */
     size_t first, count;
 };
 

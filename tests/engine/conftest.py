@@ -24,11 +24,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 @pytest.fixture(scope="session")
 def load_cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """load_cases.c, under the address and undefined-behaviour sanitizers."""
-    scalar = (cbuild.SOURCES / "kernels" / f"{name}.c" for name in ("scalar", "scalar_quant", "quant"))
-    engine = sorted(path for path in (cbuild.SOURCES / "engine").glob("*.c")
-                    if not path.name.startswith(("chat", "commands")))  # which use all kernels
     return cbuild.build(tmp_path_factory, "load_cases", (), cbuild.SANITIZE,
-                        more=(*engine, *scalar, Path(__file__).with_name("load_cases.c")))
+                        more=(*cbuild.scalar_engine(), Path(__file__).with_name("load_cases.c")))
 
 
 Load = Callable[[Sequence[bytes | tuple[bytes, bytes]]], list[tuple[int, str]]]

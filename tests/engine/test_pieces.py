@@ -66,9 +66,8 @@ FILES = {"gguf": Case([(bytes(GGUF.data), [])]),
 
 @pytest.fixture(scope="module")
 def tell(tmp_path_factory: pytest.TempPathFactory) -> Tell:
-    scalar = (cbuild.SOURCES / "kernels" / f"{name}.c" for name in ("scalar", "scalar_quant", "quant"))
-    program = cbuild.build(tmp_path_factory, "pieces_cases", ("engine",), cbuild.SANITIZE,
-                           more=(*scalar, Path(__file__).with_name("pieces_cases.c")))
+    program = cbuild.build(tmp_path_factory, "pieces_cases", (), cbuild.SANITIZE,
+                           more=(*cbuild.scalar_engine(), Path(__file__).with_name("pieces_cases.c")))
 
     def ask(cases: Sequence[Case]) -> list[Answer]:
         data = b""

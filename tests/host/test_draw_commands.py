@@ -30,10 +30,12 @@ def pixel(data: bytes, x: int, y: int) -> tuple[int, ...]:
 def test_render(ingot: Path, tmp_path: Path) -> None:
     """A picture grows from line to line; where it is written, and what is refused."""
     out = said(ingot, tmp_path, talking.llama(24), b"/render clear 1 2 3; rect 10 20 5 5 9 8 7; circle 1\r"
-               b"/render pixel 0 0 255 0 1\r/save_img\r/save_img my.ppm\r/render clear 0 0 0\r/save_img a/b\r")
-    assert out[:6] == [f"[picture] understood=2 passed_over=1{NONE}", f"[picture] understood=1 passed_over=0{NONE}",
+               b"/render pixel 0 0 255 0 1\r/save_img\r/save_img my.ppm\r/save_img ingot.cfg\r"
+               b"/render clear 0 0 0\r/save_img a/b\r")
+    assert out[:7] == [f"[picture] understood=2 passed_over=1{NONE}", f"[picture] understood=1 passed_over=0{NONE}",
                        "[saved] picture.ppm bytes=230415", "[saved] my.ppm bytes=230415",
-                       f"[picture] understood=1 passed_over=0{NONE}", "error: not a name for a file: a/b"]
+                       "[saved] ingot.cfg.ppm bytes=230415",
+                       f"[picture] understood=1 passed_over=0{NONE}", "error: not a name for a file: a/b.ppm"]
     data = (tmp_path / "picture.ppm").read_bytes()
     assert (tmp_path / "my.ppm").read_bytes() == data
     assert [pixel(data, *at) for at in ((0, 0), (12, 22), (15, 25))] == [(255, 0, 1), (9, 8, 7), (1, 2, 3)]
