@@ -18,6 +18,10 @@ class InputError(Exception):
         self.what = what
         self.hint = hint
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str]]:
+        """So that it comes back whole from another process."""
+        return InputError, (self.what, self.hint)
+
 
 def run(work: Callable[[], None]) -> int:
     """Does the work; the exit status. Errors go to stderr as two lines, without a traceback."""

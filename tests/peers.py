@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 SIDE = Path(__file__).with_name("peer_side.py")
-MODULES = {"llama-cpp-python": "llama_cpp", "sentencepiece": "sentencepiece", "tiktoken": "tiktoken"}
+MODULES = {"llama-cpp-python": "llama_cpp", "sentencepiece": "sentencepiece", "tiktoken": "tiktoken",
+           "distributed": "distributed"}
 
 
 @functools.cache

@@ -101,6 +101,13 @@ def test_a_file_that_is_not_there(folder: Path, capsys: pytest.CaptureFixture[st
     assert "nowhere.txt cannot be read" in capsys.readouterr().err
 
 
+def test_what_is_wrong_in_another_process(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "in/data01.json").write_text("{no JSON")
+    assert run(folder, "--jobs=2") == 1
+    said = capsys.readouterr().err
+    assert "data01.json is not JSON" in said and said.count("\n") == 2 and "hint: download" in said
+
+
 def test_two_files_of_one_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "in/more").mkdir()
     (folder / "in/more/data00.json").write_text("[]")
