@@ -32,14 +32,19 @@ def train(texts: Sequence[str], vocab: int) -> Table:
             normalization_rule_name="identity", remove_extra_whitespaces=False, input_sentence_size=0,
             max_sentence_length=SENTENCE, minloglevel=2)
     except RuntimeError as error:
-        most = re.search(r"value <= (\d+)", str(error))
-        fewer = f"at most {int(most[1]):,}" if most else "fewer"
-        raise InputError(f"no BPE of {vocab:,} tokens can be made of this text",
-                         f"give more text, or ask for {fewer} tokens") from None
+        raise InputError(f"no BPE of {vocab:,} tokens can be made of this text", _hint(str(error))) from None
     with TemporaryDirectory() as folder:
         model = Path(folder) / "bpe.model"
         model.write_bytes(made.getvalue())
         return from_sentencepiece(model)
+
+
+def _hint(error: str) -> str:
+    """What to do about the trainer's error."""
+    least, most = re.search(r"required_chars\. \d+ vs (\d+)", error), re.search(r"value <= (\d+)", error)
+    if least:
+        return f"it has many characters: ask for {int(least[1]):,} tokens at least"
+    return f"give more text, or ask for at most {int(most[1]):,} tokens" if most else "give more text"
 
 
 def _lines(texts: Sequence[str]) -> Iterator[str]:

@@ -114,12 +114,15 @@ def test_simple_kinds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words, what", [
     (["bpe", "a.txt", "--vocab=100"], "a BPE of 100 tokens"), (["bpe", "a.txt", "--vocab=5000"], "at most "),
+    (["bpe", "c.txt", "--vocab=300"], "ask for 5"), (["bpe", "d.txt", "--vocab=300"], "give more text"),
     (["bpe"], "from 0 files"), (["gpt2", "a.txt"], "from 1 files"), (["gpt2", "a.txt", "a.txt"], "not GPT-2's"),
     (["llama", "a.txt"], "no SentencePiece model"), (["llama", "a.bin"], "no tokenizer.bin"),
     (["llama", "b.bin"], "no tokenizer.bin"), (["chars", "no.txt"], "no.txt"),
 ])
 def test_what_cannot_be(words: list[str], what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.txt").write_text("to be or not to be")
+    (tmp_path / "c.txt").write_text("".join(map(chr, range(0x400, 0x500))))
+    (tmp_path / "d.txt").write_text(" ")
     (tmp_path / "a.bin").write_bytes(b"1234567")
     (tmp_path / "b.bin").write_bytes(struct.pack("<ifi", 9, 0.0, 1 << 30))
     files = [word if "=" in word else f"{tmp_path}/{word}" for word in words[1:]]
