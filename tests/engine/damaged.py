@@ -52,7 +52,7 @@ def field(name: str, number: int, which: int = 0) -> bytes:
     return patched(at, (number % 2 ** (8 * size)).to_bytes(size, "little"))
 
 
-def written(keys: Sequence[Key] = KEYS, **tensors: Array | Typed | None) -> bytes:
+def written(keys: Sequence[Key] = KEYS, /, **tensors: Array | Typed | None) -> bytes:
     """A GGUF with other keys, or with tensors changed or left out."""
     named = {**TENSORS, **{name.replace("__", "."): tensor for name, tensor in tensors.items()}}
     return bytes(models.write(keys, {name: t for name, t in named.items() if t is not None}).data)
@@ -319,8 +319,8 @@ def tokenizers_llama2c() -> Iterator[Damaged]:
     for number in (0, 8, 2**31, 2**32 - 1):
         yield of(f"length of token 1 = {number}", patched(piece + 4, struct.pack("<I", number), TOKENIZER),
                  "tokenizer.bin: empty, or longer than its longest token, is token 1")
-    for number in (float("nan"), float("inf")):
-        yield of(f"score of token 1 = {number}", patched(piece, struct.pack("<f", number), TOKENIZER),
+    for score in (float("nan"), float("inf")):
+        yield of(f"score of token 1 = {score}", patched(piece, struct.pack("<f", score), TOKENIZER),
                  "tokenizer.bin: no finite number is the score of token 1")
     yield of("another byte", TOKENIZER.replace(b"<0x07>", b"<0x08>"),
              "tokenizer.bin: not the byte <0xHH> it stands for is token 10")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,23 @@ def efi_objects(folder: Path, model: bytes) -> list[Path]:
 
 def with_model(folder: Path, disk: Path, model: bytes) -> Path:
     """A disk in `folder` like `disk`, the program's objects beside it, with another model in the program."""
+    make_image(folder / "disk.img", linked_with(folder, disk, model))
+    return folder / "disk.img"
+
+
+def with_models(folder: Path, disk: Path, models: Sequence[tuple[str, Sequence[Path]]]) -> Path:
+    """The same with these models as files beside the program, which holds the list of them."""
+    files = [(file.name, file) for _, files in models for file in files]
+    make_image(folder / "disk.img", linked_with(folder, disk, references(models)), *files)
+    return folder / "disk.img"
+
+
+def linked_with(folder: Path, disk: Path, model: bytes) -> Path:
     (folder / "model.gguf").write_bytes(model)
     (folder / "model_blob.S").write_bytes((UEFI / "model_blob.S").read_bytes())
     subprocess.run(["gcc", "-c", "model_blob.S", "-o", "model.o"], cwd=folder, check=True)
     others = [path for path in disk.parent.glob("*.o") if path.name != "model.o"]
-    make_image(folder / "disk.img", link(folder, sorted([*others, folder / "model.o"])))
-    return folder / "disk.img"
+    return link(folder, sorted([*others, folder / "model.o"]))
 
 
 def link(folder: Path, objects: list[Path]) -> Path:
