@@ -51,7 +51,7 @@ class Session:
         self.roots = RootFolder(store, self.ui, *dict.fromkeys([(root / "toolchain").resolve(), LOCKS]))
         environ = {**os.environ, "CI": "true"} if self.command in FOR_OTHERS else os.environ
         executor = choose(self.get("toolchain", "auto"), self.roots, store.folder, self.ui, environ)
-        self.graph = Graph(root, store, executor, self.ui, self._fetch, self.remote)
+        self.graph = Graph(root, store, executor, self.ui, self.fetch, self.remote)
         self.roots.remote = self.remote
         self._connecting = threading.Lock()
         self._remote: Remote | None = None
@@ -129,7 +129,8 @@ class Session:
 
         return call
 
-    def _fetch(self, download: Download, dest: Path, progress: Callable[[int, int | None], None]) -> None:
+    def fetch(self, download: Download, dest: Path, progress: Callable[[int, int | None], None]) -> None:
+        """The file, from data_dir where it is there, else from its addresses."""
         from toolchain.download import fetch
 
         data_dir = self.given.get("data_dir")

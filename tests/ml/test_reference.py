@@ -10,15 +10,11 @@ from torch.nn import functional as F
 from model.architectures import make
 from model.reference import models
 from model.reference.tape import Var, cross_entropy, reshape
-from model.shapes import GptShape, LlamaShape, Shape
-
-SHAPES = [GptShape(vocab=17, context=6, layers=2, heads=2, width=8),
-          GptShape(vocab=17, context=6, layers=1, heads=4, width=8, tied=False, qkv_bias=False),
-          LlamaShape(vocab=17, context=6, layers=2, heads=4, kv_heads=2, width=16, hidden=20),
-          LlamaShape(vocab=17, context=6, layers=1, heads=2, kv_heads=2, width=8, hidden=12, tied=False)]
+from model.shapes import Shape
+from model.validate.gradients import SHAPES
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_three_derivations_one_answer(shape: Shape) -> None:
     torch.manual_seed(5)
     model = make(shape).double().eval()

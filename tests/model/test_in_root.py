@@ -36,11 +36,11 @@ def run(name: str, folder: Path, host: Path, *, slow: bool) -> None:
     (work / "tests").mkdir(parents=True)
     (work / "pytest.ini").write_text("[pytest]\nmarkers =\n    slow: minutes\n")
     blobs = {"model": ROOT / "model", "tests/ml": ROOT / "tests/ml", "site": Path(pytest.__file__).parent.parent,
-             "ingot": host}
+             "ingot": host, "train": host.with_name("train")}
     if DATA.is_dir():
         blobs["data"] = DATA
     for path in blobs:  # where each is put
-        (work / path).touch() if path == "ingot" else (work / path).mkdir(exist_ok=True)
+        (work / path).touch() if path in ("ingot", "train") else (work / path).mkdir(exist_ok=True)
     lines: list[str] = []
     argv = ("env", "OMP_NUM_THREADS=1", "python3", "-c", START, "-q", "-x", "-p", "no:cacheprovider", "-rs",
             "--import-mode=importlib", "-m", "slow" if slow else "not slow", f"tests/ml/{name}")

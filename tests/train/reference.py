@@ -1,4 +1,4 @@
-"""The trainer's model in numpy and float64, its random numbers and its files: written from the
+"""The trainer's model in numpy and float64, its batches and its files: written from the
 documentation, not from the C code."""
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.validate.stream import Stream
+
 Array = NDArray[np.float64]
-MASK = (1 << 64) - 1
 LAYER = ("ln1_w", "ln1_b", "qkv_w", "qkv_b", "proj_w", "proj_b", "ln2_w", "ln2_b", "up_w", "up_b", "down_w", "down_b")
 
 
@@ -78,30 +79,6 @@ def held_out_loss(weights: dict[str, NDArray[Any]], sizes: dict[str, int], ids: 
     step = sizes["context"]
     parts = [losses(weights, sizes, ids[i : i + step + 1]) for i in range(0, len(ids) - 1, step)]
     return float(np.concatenate(parts).mean())
-
-
-class Stream:
-    """splitmix64, the stream of (seed, purpose, index)."""
-
-    def __init__(self, seed: int, purpose: int, index: int) -> None:
-        self.state = seed
-        self.state = (self.next() + purpose) & MASK
-        self.state = (self.next() + index) & MASK
-        self.state = self.next()
-
-    def next(self) -> int:
-        self.state = (self.state + 0x9E3779B97F4A7C15) & MASK
-        z = self.state
-        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & MASK
-        z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK
-        return z ^ z >> 31
-
-    def below(self, n: int) -> int:
-        return self.next() * n >> 64
-
-    def normal(self) -> float:
-        u, v = 1.0 - (self.next() >> 11) * 2.0**-53, (self.next() >> 11) * 2.0**-53
-        return math.sqrt(-2 * math.log(u)) * math.cos(2 * math.pi * v)
 
 
 def batch(ids: NDArray[np.int64], size: int, context: int, seed: int, step: int) -> NDArray[np.int64]:

@@ -8,9 +8,10 @@ from toolchain.commands.infer import VARIABLES as INFER
 from toolchain.commands.release import VARIABLES as RELEASE
 from toolchain.commands.reproduce import VARIABLES as REPRODUCE
 from toolchain.commands.test import VARIABLES as TEST
+from toolchain.commands.validate import VARIABLES as VALIDATE
 from toolchain.commands.verify import VARIABLES as VERIFY
 from toolchain.own_model import VARIABLES as OWN
 from toolchain.qemu.options import VARIABLES as BOOT
 
 VARIABLES = {"image": "the recipe: images/NAME.yaml (default: tales)", **OWN, **BOOT, **TEST, **FUZZ, **FLASH,
-             **RELEASE, **REPRODUCE, **VERIFY, **INFER}
+             **RELEASE, **REPRODUCE, **VERIFY, **INFER, **VALIDATE}

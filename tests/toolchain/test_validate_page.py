@@ -1,0 +1,75 @@
+"""The page of ./doit validate, and what the command refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.validate.goals import RUNGS
+from tests.project import Project
+from toolchain.validation.chart import chart
+from toolchain.validation.data import FILES
+from toolchain.validation.page import page
+
+RUNG: dict[str, Any] = {
+    "name": "gradients", "what": "a <b> & c", "goal": "12 of 12", "measured": "3 of 12", "passed": False,
+    "seconds": 75.3,
+    "charts": [{"across": "steps", "up": "loss", "lines": {"<script>": [[1, 4.0], [2, 2.0], [3, 1.0]]}}],
+    "said": ["<i>said</i>"]}
+
+
+class Reader(HTMLParser):
+    """Notes tags, and fails on what could run or be fetched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert tag not in ("script", "img", "link", "iframe", "b", "i")
+        for name, value in attrs:
+            assert not name.startswith("on") and (name != "href" or (value or "").startswith("#"))
+
+
+def test_the_page_is_whole_and_escapes_what_it_is_told() -> None:
+    text = page([RUNG, {**RUNG, "name": "memorise", "passed": True}], {"nano": "no <file>"})
+    reader = Reader()
+    reader.feed(text)
+    assert reader.tags.count("svg") == 2 and reader.tags.count("section") == 3
+    assert "1 of 2 rungs" in text and "missed" in text and "no &lt;file&gt;" in text and "1 min 15 s" in text
+    assert "$" not in text and "prefers-color-scheme: dark" in text and 'name="viewport"' in text
+
+
+def test_a_chart_stays_in_its_frame() -> None:
+    for line in ([(0.0, 1.0)], [(0.0, 5.0), (0.0, 5.0)], [(float(x), -1e9 * x) for x in range(5000)]):
+        found = chart("x", "y", {"one": line, "none": []})
+        numbers = [tuple(map(float, pair.split(","))) for points in re.findall(r'points="([^"]+)"', found)
+                   for pair in points.split()]
+        assert numbers and all(0 <= x <= 640 and 0 <= y <= 340 for x, y in numbers)
+    assert chart("x", "y", {"none": []}) == ""
+
+
+def test_pins_are_those_of_the_files_at_hand(data: Any) -> None:
+    folder = data("the-verdict.txt").parent
+    for name, download in FILES.items():
+        content = (folder / download.name).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == download.sha256 and len(content) == download.size, name
+
+
+def test_every_file_that_a_rung_needs_can_be_had() -> None:
+    assert {need for rung in RUNGS for need in rung.needs} <= {*FILES, "train", "ingot"}
+
+
+@pytest.mark.parametrize("words, said", [
+    (["validate", "rung=gradient"], "did you mean gradients?"),
+    (["validate", "rung=nano", "data_dir=/nowhere"], "data_dir=/nowhere is not a folder"),
+])
+def test_refusals(words: list[str], said: str, smoke: Project) -> None:
+    done = smoke.doit(*words, status=1)
+    assert said in done.stderr and "Traceback" not in done.stderr and not Path(smoke.folder, "build/validate").exists()
