@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from model import checkpoint, demo
+from model.architectures import make
 from model.shapes import GptShape
 from model.validate import __main__ as program
 from model.validate import c_trainer, gradients, memorise, nano, snippet_text, snippets, trainer, verdict
@@ -126,3 +128,20 @@ def test_a_rung_without_its_files(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_names() -> None:
     assert len({one.name for one in RUNGS}) == len(RUNGS) and rung("nano") in RUNGS and rung("none") is None
+
+
+def test_the_demonstration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "STEPS", 12)
+    monkeypatch.setattr(demo, "OPTIONS", replace(demo.OPTIONS, steps=12, eval_every=12))
+    checkpoint.write(tmp_path / "model.safetensors", make(GptShape(256, 32, 1, 2, 16)), "bytes")
+    assert demo.main([str(tmp_path / "model.safetensors"), "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "demo.json").read_text())
+    assert [step for step, _ in found["losses"]] == list(range(1, 13))
+    assert found["judged"][1] < found["judged"][0] - 0.1
+    for prompt, before, after in zip(demo.PROMPTS, found["before"], found["after"], strict=True):
+        assert before.startswith(prompt) and after.startswith(prompt) and before != after
+
+
+def test_a_demonstration_without_a_prompt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo.main(["none", "--prompt", "", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith("error: the prompt is empty\nhint: ")

@@ -1,4 +1,4 @@
-"""The page of ./doit validate, and what the command refuses."""
+"""The page of ./doit validate, what the command refuses, and the curve of ./doit demo."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from model.validate.goals import RUNGS
 from tests.project import Project
+from toolchain.commands.demo import curve
 from toolchain.validation.chart import chart
 from toolchain.validation.data import FILES
 from toolchain.validation.page import page
@@ -73,3 +74,9 @@ def test_every_file_that_a_rung_needs_can_be_had() -> None:
 def test_refusals(words: list[str], said: str, smoke: Project) -> None:
     done = smoke.doit(*words, status=1)
     assert said in done.stderr and "Traceback" not in done.stderr and not Path(smoke.folder, "build/validate").exists()
+
+
+def test_a_curve_of_blocks() -> None:
+    assert curve([(1, 8.0), (2, 1.0)], 2) == "█▁" and curve([(1, 3.0)], 4) == "▁▁▁▁"
+    falling = curve([(step, 100.0 - step) for step in range(100)], 8)
+    assert len(falling) == 8 and sorted(falling, reverse=True) == list(falling) and falling[0] == "█"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolchain import ml
+from toolchain.bars import Bars
 from toolchain.commands import IngotCommand
 from toolchain.errors import UserError, meant
 from toolchain.files import atomic
@@ -33,8 +34,14 @@ class Validate(IngotCommand):
         files, skipped = found(current, rungs)
         ready = [rung for rung in rungs if rung.name not in skipped]
         only = [word for rung in ready for word in ("--only", rung.name)]
-        with _Bars(current) as bars:
-            ml.run(current, "model.validate", [*only, "--out", "out"], files, OUT, bars.line)
+        with Bars(current.ui) as bars:
+            def take(line: str) -> None:
+                said = bars.line(line, "validate")
+                if said is not None:
+                    result = said["result"]
+                    bars.end(said["rung"], f"{result['measured']} ({time_text(result['seconds'])})")
+
+            ml.run(current, "model.validate", [*only, "--out", "out"], files, OUT, take)
         reached = json.loads((OUT / "validate.json").read_bytes())["rungs"]
         from toolchain.validation.page import page
 
@@ -75,44 +82,6 @@ def found(current: Session, rungs: list[Any]) -> tuple[dict[str, Path], dict[str
             current.ui.warn(f"{rung.name} is not run: {error.what}")
         files.update({need: Path("build/host") / need for need in rung.needs if need in PROGRAMS})
     return files, skipped
-
-
-class _Bars:
-    """What the rungs say while they run: bars on a terminal, else a line for each that has ended."""
-
-    def __init__(self, current: Session) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self.ui = current.ui
-        self.bars = Progress(TextColumn("{task.description:<10}"), BarColumn(bar_width=24), TimeElapsedColumn(),
-                             TextColumn("{task.fields[note]}"), console=current.ui.console,
-                             disable=not current.ui.console.is_terminal)
-        self.tasks: dict[str, Any] = {}
-
-    def __enter__(self) -> _Bars:
-        self.bars.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.bars.stop()
-
-    def line(self, text: str) -> None:
-        """One that the program printed."""
-        if not text.startswith(ml.PROGRESS):
-            self.ui.say(text)
-            return
-        said = json.loads(text[len(ml.PROGRESS):])
-        rung = said["rung"]
-        if rung not in self.tasks:
-            self.tasks[rung] = self.bars.add_task(rung, total=said.get("of"), note="")
-        if "result" in said:
-            result = said["result"]
-            self.bars.update(self.tasks[rung], note=result["measured"])
-            self.bars.stop_task(self.tasks[rung])
-            if self.bars.disable:
-                self.ui.say(f"{rung}: {result['measured']} ({time_text(result['seconds'])})")
-        else:
-            self.bars.update(self.tasks[rung], completed=said["done"], total=said["of"], note=said["note"])
 
 
 def _show(reached: list[dict[str, Any]], skipped: dict[str, str]) -> None:
