@@ -1,4 +1,4 @@
-"""The loss curve of a training log, as PNG and PDF. The same log gives the same bytes."""
+"""Pictures as PNG and PDF, the same bytes for the same input: loss curves, what temperature does, attention maps."""
 
 from __future__ import annotations
 
@@ -16,19 +16,80 @@ NO_DATES: dict[str, dict[str, Any]] = {
 
 def plots(train_jsonl: Path, out_dir: Path) -> list[Path]:
     """Draws the log into out_dir/loss.png and out_dir/loss.pdf. Raises InputError or OSError."""
-    records = read_log(train_jsonl)
+    return _save(_draw(read_log(train_jsonl)), out_dir, "loss")
+
+
+def pictures(found: dict[str, Any], out_dir: Path) -> list[Path]:
+    """temperature.png and attention.png, and both as PDF, of what model/pictures.py has written."""
+    return [*_save(_temperature(found), out_dir, "temperature"), *_save(_attention(found), out_dir, "attention")]
+
+
+def _save(figure: Any, out_dir: Path, name: str) -> list[Path]:
     out_dir.mkdir(parents=True, exist_ok=True)
     made = []
     for kind, metadata in NO_DATES.items():
-        path = out_dir / f"loss.{kind}"
-        part = out_dir / f".loss.part.{kind}"
+        path = out_dir / f"{name}.{kind}"
+        part = out_dir / f".{name}.part.{kind}"
         try:
-            _draw(records).savefig(part, format=kind, metadata=metadata)
+            figure.savefig(part, format=kind, metadata=metadata)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
         made.append(path)
     return made
+
+
+def _shown(text: str) -> str:
+    """A token as a label: matplotlib must neither see mathematics in it nor an empty word."""
+    names = {" ": "space", "\n": "newline", "\t": "tab", "": "nothing"}
+    return names.get(text, "".join(c if c.isprintable() else "·" for c in text).replace("$", r"\$"))
+
+
+def _temperature(found: dict[str, Any]) -> Any:
+    """The chances of the likeliest next tokens, a row of bars for each temperature."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes, places = figure.subplots(), range(len(found["next"]))
+    share = 0.8 / len(found["chances"])
+    for number, (temp, chances) in enumerate(found["chances"].items()):
+        axes.bar([at + (number - (len(found["chances"]) - 1) / 2) * share for at in places], chances, width=share,
+                 color=(RATE, TRAINING, HELD_OUT)[number % 3], label=f"temperature {temp}")
+    axes.set_xticks(list(places), [_shown(word) for word in found["next"]], rotation=45, ha="right")
+    axes.set_ylabel("chance", color=INK)
+    axes.set_xlabel(f"next token after: {_shown(found['prompt'][-40:])}", color=INK)
+    axes.legend(frameon=False, labelcolor=INK)
+    axes.grid(axis="y", color=FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=INK, length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(FAINT)
+    return figure
+
+
+def _attention(found: dict[str, Any]) -> Any:
+    """A map for each head, layers from top to bottom: dark is much; across the tokens looked at, down who looks."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    layers, tokens = found["attention"], [_shown(token) for token in found["tokens"]]
+    heads = max(len(layer) for layer in layers)
+    figure = Figure(figsize=(3.2 * heads, 3.2 * len(layers)), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    size = max(3.0, min(8.0, 160 / len(tokens)))
+    grid = figure.subplots(len(layers), heads, squeeze=False)
+    for i, layer in enumerate(layers):
+        for j, head in enumerate(layer):
+            axes = grid[i][j]
+            axes.imshow(head, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+            axes.set_title(f"layer {i + 1}, head {j + 1}", fontsize=9, color=INK)
+            axes.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=size)
+            axes.set_yticks(range(len(tokens)), tokens, fontsize=size)
+            axes.tick_params(colors=INK, length=0)
+            axes.spines[:].set_color(FAINT)
+    return figure
 
 
 def _draw(records: list[Record]) -> Any:

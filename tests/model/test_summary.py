@@ -114,3 +114,16 @@ def test_plots_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no records"):
         plots(tmp_path / "train.jsonl", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_pictures_of_odd_tokens(tmp_path: Path) -> None:
+    plots = pytest.importorskip("model.plots")
+    pytest.importorskip("matplotlib")
+    found = {"prompt": "$x_", "tokens": ["$", "\n", "\x00"], "next": ["$", ""],
+             "chances": {"0.3": [1, 0], "2.0": [0.5, 0.5]},
+             "attention": [[[[1, 0, 0], [0.5, 0.5, 0], [0, 0, 1]]] * 2]}
+    made = plots.pictures(found, tmp_path / "one")
+    assert [path.name for path in made] == ["temperature.png", "temperature.pdf", "attention.png", "attention.pdf"]
+    again = plots.pictures(found, tmp_path / "two")
+    assert [path.read_bytes() for path in made] == [path.read_bytes() for path in again]
+    assert {path.name for path in (tmp_path / "one").iterdir()} == {path.name for path in made}

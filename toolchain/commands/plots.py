@@ -1,10 +1,14 @@
-"""`./doit plots`: the loss curve of an image's model, as PNG and PDF."""
+"""`./doit plots`: the loss curve of an image's model, what temperature does, attention maps; as PNG and PDF."""
 
 from __future__ import annotations
 
+import json
+import tempfile
 from pathlib import Path
 
+from toolchain import ml
 from toolchain.commands import IngotCommand
+from toolchain.commands.infer import arguments, of_image
 from toolchain.errors import UserError
 from toolchain.extras import ensure
 from toolchain.plugin import Session
@@ -14,8 +18,8 @@ class Plots(IngotCommand):
     """Trains if it has to, then draws."""
 
     name = "plots"
-    doc_purpose = "draw the loss curve of an image's model (PNG and PDF)"
-    doc_usage = "[image=NAME]"
+    doc_purpose = "draw an image's loss curve; with a prompt, temperatures and attention maps too (PNG and PDF)"
+    doc_usage = '[image=NAME] [prompt="..."]'
 
     def go(self, current: Session, names: list[str]) -> int:
         """Prints the files that it made."""
@@ -30,4 +34,12 @@ class Plots(IngotCommand):
         plots = importlib.import_module("model.plots")
         for path in plots.plots(folder / "train.jsonl", folder):
             print(path)
+        if "prompt" in current.given:
+            files = of_image(current)
+            with tempfile.TemporaryDirectory() as name:
+                words = [*arguments(files), f"--prompt={current.given['prompt']}", "--out", "out/pictures.json"]
+                ml.run(current, "model.pictures", words, files, Path(name), current.ui.say)
+                found = json.loads((Path(name) / "pictures.json").read_bytes())
+            for path in plots.pictures(found, folder):
+                print(path)
         return 0
