@@ -41,16 +41,21 @@ def build_objects(folder: Path, parts: Sequence[str], extra: Sequence[str] = (),
 
     `extra` flags come last, so they win: `-fvisibility=default` for a library that ctypes reads.
     """
-    sources = [*(source for part in parts for source in sorted((SOURCES / part).glob("*.c"))), *more]
     folder.mkdir(parents=True, exist_ok=True)
-
-    def compile_one(source: Path) -> Path:
-        target = folder / f"{source.parent.name}_{source.stem}.o"
-        run(["gcc", *flags_of(source), f"-I{SOURCES}", *extra, "-c", str(source), "-o", str(target)])
-        return target
-
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(compile_one, sources))
+        return list(pool.map(lambda source: compile_one(folder, source, extra), sources_of(parts, more)))
+
+
+def sources_of(parts: Sequence[str], more: Sequence[Path]) -> list[Path]:
+    """Every .c file of these folders of efi_src/, and the files in `more`."""
+    return [*(source for part in parts for source in sorted((SOURCES / part).glob("*.c"))), *more]
+
+
+def compile_one(folder: Path, source: Path, extra: Sequence[str]) -> Path:
+    """Its object, in `folder`."""
+    target = folder / f"{source.parent.name}_{source.stem}.o"
+    run(["gcc", *flags_of(source), f"-I{SOURCES}", *extra, "-c", str(source), "-o", str(target)])
+    return target
 
 
 def scalar_engine() -> list[Path]:
@@ -74,8 +79,15 @@ def build(factory: pytest.TempPathFactory, name: str, parts: Sequence[str], extr
     """
     key = hashlib.sha256(repr((name, parts, extra, more, link)).encode()).hexdigest()[:12]
 
+    def shared(source: Path) -> Path:
+        """Programs of one kind have most of their objects in common."""
+        mark = hashlib.sha256(repr((source, list(extra))).encode()).hexdigest()[:12]
+        folder = once(factory, f"o-{mark}", lambda folder: compile_one(folder, source, extra))
+        return next(folder.glob("*.o"))
+
     def make(folder: Path) -> None:
-        objects = build_objects(folder, parts, extra, more)
+        with ThreadPoolExecutor(2) as pool:
+            objects = list(pool.map(shared, sources_of(parts, more)))
         run(["gcc", "-pthread", *extra, *map(str, objects), *link, "-o", str(folder / name)])
 
     return once(factory, f"c-{key}", make) / name

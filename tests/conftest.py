@@ -18,6 +18,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("INGOT_CALLED_FROM", None)
 
 ROOT = Path(__file__).resolve().parent.parent
+collect_ignore = ["ml"]  # tests/model/test_in_root.py runs these where PyTorch is
 
 
 @pytest.fixture(scope="session")

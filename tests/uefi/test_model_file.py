@@ -86,12 +86,13 @@ def test_what_is_said_and_the_text(tmp_path: Path, file_disk: Path, tiny_model: 
     try:
         banner = machine.until(PROMPT).decode(errors="replace")
         lines = banner[banner.index("[boot] "):].split("\r\n")
-        assert [line.split()[0] for line in lines[:5]] == ["[boot]", "[cores]", "[memory]", "[load]", "[tpm]"]
+        assert [line.split()[0] for line in lines[:6]] == [
+            "[boot]", "[cores]", "[cpu]", "[memory]", "[load]", "[tpm]"]
         mib = f"{len(tiny_model) / (1 << 20):.1f}"
         assert re.fullmatch(rf"\[load\] model\.gguf {mib} MiB in \d+\.\d\d s, \d+\.\d MB/s, sha256 checked \(scalar\)",
-                            lines[3])
-        assert re.fullmatch(rf"\[memory\] model\.gguf: {mib} MiB in 1 piece, of \d+ MiB free", lines[2])
-        assert lines[4] == "[tpm] none" and lines[0].endswith(" secure_boot=off")
+                            lines[4])
+        assert re.fullmatch(rf"\[memory\] model\.gguf: {mib} MiB in 1 piece, of \d+ MiB free", lines[3])
+        assert lines[5] == "[tpm] none" and lines[0].endswith(" secure_boot=off")
         machine.ask(b"/temp 0")
         machine.ask(b"/max_tokens 60")
         text = on_host(b"Once upon a time", 60).replace(b"\n", b"\r\n")
