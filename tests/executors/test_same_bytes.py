@@ -20,7 +20,7 @@ def digests(project: Project) -> dict[str, str]:
 
 @pytest.mark.parametrize("executor", [
     pytest.param("docker", marks=pytest.mark.docker),
-    pytest.param("nix", marks=pytest.mark.nix),
+    pytest.param("nix", marks=[pytest.mark.nix, pytest.mark.slow]),
 ])
 def test_same_bytes_as_in_the_sandbox_and_a_hit_there(smoke: Project, project_in: Project, executor: str) -> None:
     """`smoke` was built in the sandbox, by the store of its own that it has."""

@@ -62,7 +62,7 @@ def opened(pid: int, path: Path) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("cpu", ["auto", "qemu64"])
+@pytest.mark.parametrize("cpu", ["auto", pytest.param("qemu64", marks=pytest.mark.slow)])
 def test_auto_runs_whatever_this_machine_has(real: Bed, cpu: str) -> None:
     """Where KVM is broken it costs under 3 s once, and nothing the second time."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):

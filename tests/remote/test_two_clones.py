@@ -36,6 +36,7 @@ def test_the_second_clone_builds_nothing(smoke: Project, pushed: Nginx, tmp_path
     assert {entry["cache"] for entry in entries.values()} == {"hit"}
 
 
+@pytest.mark.slow
 def test_the_server_dies_half_way(smoke: Project, pushed: Nginx, tmp_path: Path) -> None:
     second = checkout(tmp_path / "elsewhere")
 

@@ -62,6 +62,7 @@ def test_a_changed_compiler_flag(smoke: Project) -> None:
     assert not left(smoke) and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_release_whose_program_was_altered(released: Released, tmp_path: Path) -> None:
     """Each stage and the image are the same; the program beside it is not, and that is said of it alone."""
     project = clone(released.project, tmp_path)

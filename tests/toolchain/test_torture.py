@@ -103,6 +103,7 @@ def rot(project: Project, blob: Path) -> None:
     memory.write_text(json.dumps(known))
 
 
+@pytest.mark.slow
 def test_four_builds_on_one_empty_store(smoke: Project, tmp_path: Path) -> None:
     """Each stage is built once; three of four wait and take it."""
     right = digests(smoke)

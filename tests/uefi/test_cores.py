@@ -112,6 +112,7 @@ def test_jobs(probe_disk: Path, start: Callable[..., Machine], smp: int, cpu: st
     assert machine.power_off() == 0
 
 
+@pytest.mark.slow
 def test_an_idle_machine_costs_nothing(probe_disk: Path, start: Callable[..., Machine]) -> None:
     """Three cores more take a small part of one's time; each that looked on would take one whole."""
     used = {}
