@@ -27,7 +27,7 @@ GPT2 = (  # the two files of GPT-2's tokenizer, which is one and the same for ev
            "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783", 1_042_301),
 )
 
-_DATASET: Schema = {
+CORPUS: Schema = {  # of every recipe that learns, by either trainer
     "generator": Field(str, optional=True, choices=("tales",)),
     "seed": Field(int, 1, 0, 2**63 - 1),
     "bytes": Field(int, 4_000_000, 2_000, 1_000_000_000),
@@ -35,6 +35,9 @@ _DATASET: Schema = {
     "urls": Field("list", ()),
     "sha256": Field(str, optional=True, pattern=SHA256),
     "size": Field(int, optional=True, least=1),
+}
+_DATASET: Schema = {
+    **CORPUS,
     "shards": Field(int, optional=True, least=1, most=1000),
     "text": Field(str, optional=True),
 }

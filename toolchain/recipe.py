@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from toolchain.errors import UserError
+from toolchain.learning import CORPUS, learning
 from toolchain.learning import LEARNING as LEARNING
 from toolchain.learning import Learning as Learning
-from toolchain.learning import learning
-from toolchain.pinned import FILE, SHA256, Pinned, pinned
 from toolchain.pinned import SCHEMA as PINNED
+from toolchain.pinned import Pinned, pinned
 from toolchain.schema import Field, Schema, load
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}"  # of a recipe, so of an image and of its files: no dot, which ends a name
@@ -94,15 +94,6 @@ class Recipe:
     source: Training | Learning | Published
 
 
-_DATASET: Schema = {
-    "generator": Field(str, optional=True, choices=("tales",)),
-    "seed": Field(int, 1, 0, 2**63 - 1),
-    "bytes": Field(int, 4_000_000, 2_000, 1_000_000_000),
-    "file": Field(str, optional=True, pattern=FILE),
-    "urls": Field("list", ()),
-    "sha256": Field(str, optional=True, pattern=SHA256),
-    "size": Field(int, optional=True, least=1),
-}
 _MODEL: Schema = {
     "architecture": Field(str, choices=("gpt2",)),
     "layers": Field(int, least=1, most=64),
@@ -123,7 +114,7 @@ _TRAIN: Schema = {
 }
 TRAINING: Schema = {
     "title": Field(str),
-    "dataset": Field(_DATASET),
+    "dataset": Field(CORPUS),
     "tokenizer": Field(str, "bytes", choices=("bytes",)),
     "split": Field(float, 0.9, 0.01, 0.99),
     "model": Field(_MODEL),

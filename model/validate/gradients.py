@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
-from model.architectures import make
+from model.architectures import Model, make
 from model.reference import models
 from model.reference.tape import Var, cross_entropy, reshape
 from model.shapes import GptShape, LlamaShape, Shape
@@ -36,16 +37,21 @@ def from_torch(case: Case) -> float:
     return max(value, *(relative(var.grad, tensor.grad.numpy()) for var, tensor in zip(inputs, tensors, strict=True)))
 
 
-def of_model(shape: Shape) -> tuple[float, float]:
-    """The same of a whole model, by every parameter: from finite differences at PLACES of each, and from PyTorch."""
+def drawn(shape: Shape) -> tuple[Model, Tensor, Tensor, dict[str, Var]]:
+    """A random model in float64, inputs and targets (3, context), and its weights once more for model/reference."""
     torch.manual_seed(5)
     model = make(shape).double().eval()
     with torch.no_grad():
         for part in model.parameters():
             part.add_(torch.randn_like(part) * 0.3)
     tokens = torch.randint(shape.vocab, (3, shape.context + 1))
-    inputs, targets = tokens[:, :-1], tokens[:, 1:]
     weights = {name: Var(part.detach().numpy().copy()) for name, part in model.named_parameters()}
+    return model, tokens[:, :-1], tokens[:, 1:], weights
+
+
+def of_model(shape: Shape) -> tuple[float, float]:
+    """The same of a whole model, by every parameter: from finite differences at PLACES of each, and from PyTorch."""
+    model, inputs, targets, weights = drawn(shape)
 
     def loss() -> Var:
         logits = models.logits(shape, weights, inputs.numpy())

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from torch.nn import functional as F
 
-from model.architectures import make
 from model.reference import models
-from model.reference.tape import Var, cross_entropy, reshape
+from model.reference.tape import cross_entropy, reshape
 from model.shapes import Shape
-from model.validate.gradients import SHAPES
+from model.validate.gradients import SHAPES, drawn
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_three_derivations_one_answer(shape: Shape) -> None:
-    torch.manual_seed(5)
-    model = make(shape).double().eval()
-    with torch.no_grad():
-        for part in model.parameters():
-            part.add_(torch.randn_like(part) * 0.3)
-    tokens = torch.randint(shape.vocab, (3, shape.context + 1))
-    inputs, targets = tokens[:, :-1], tokens[:, 1:]
-    weights = {name: Var(part.detach().numpy()) for name, part in model.named_parameters()}
+    model, inputs, targets, weights = drawn(shape)
     logits = models.logits(shape, weights, inputs.numpy())
     assert np.abs(logits.data - model(inputs).detach().numpy()).max() < 1e-12
     loss = cross_entropy(reshape(logits, (-1, shape.vocab)), targets.numpy().ravel())
