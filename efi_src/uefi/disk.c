@@ -84,16 +84,21 @@ static EFI_STATUS open_to_read(const char *name, EFI_FILE_HANDLE *file, struct i
     return status;
 }
 
+/* The same, with what is wrong told */
+static enum status open_file(const char *name, EFI_FILE_HANDLE *file, struct info *info, struct error *error) {
+    if (filename_check(name, error) != OK)
+        return error->code;
+    EFI_STATUS status = open_to_read(name, file, info);
+    return EFI_ERROR(status) ? refuse(error, name, " cannot be opened", status) : OK;
+}
+
 enum status disk_size(void *ctx, const char *name, uint64_t *size, struct error *error) {
     EFI_FILE_HANDLE file;
     struct info info;
 
     (void)ctx;
-    if (filename_check(name, error) != OK)
+    if (open_file(name, &file, &info, error) != OK)
         return error->code;
-    EFI_STATUS status = open_to_read(name, &file, &info);
-    if (EFI_ERROR(status))
-        return refuse(error, name, " cannot be opened", status);
     file->Close(file);
     *size = info.info.FileSize;
     return OK;
@@ -121,11 +126,9 @@ enum status disk_read(void *ctx, const char *name, uint64_t from, void *to, size
     struct info info;
 
     (void)ctx;
-    if (filename_check(name, error) != OK)
+    if (open_file(name, &file, &info, error) != OK)
         return error->code;
-    EFI_STATUS status = open_to_read(name, &file, &info);
-    if (EFI_ERROR(status))
-        return refuse(error, name, " cannot be opened", status);
+    EFI_STATUS status = EFI_SUCCESS;
     bool inside = from <= info.info.FileSize && n <= info.info.FileSize - from;
     if (inside)
         status = read_at(file, from, to, n);
