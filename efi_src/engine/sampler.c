@@ -11,11 +11,19 @@ uint32_t sampler_u32(uint64_t *rng) {
 
 float sampler_f32(uint64_t *rng) { return (float)(sampler_u32(rng) >> 8) / 16777216.0f; }
 
+/* In two passes: the maxima of LANES stripes wait for nothing, where one would wait for each comparison. */
+#define LANES 16
 static uint32_t first_highest(const float *x, uint32_t n) {
-    uint32_t best = 0;
-    for (uint32_t i = 1; i < n; i++)
-        if (x[i] > x[best]) best = i;
-    return best;
+    float max[LANES];
+    uint32_t i = 0;
+    for (int l = 0; l < LANES; l++) max[l] = x[0];
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++) max[l] = x[i + l] > max[l] ? x[i + l] : max[l];
+    for (; i < n; i++) max[0] = x[i] > max[0] ? x[i] : max[0];
+    for (int l = 1; l < LANES; l++) max[0] = max[l] > max[0] ? max[l] : max[0];
+    for (i = 0; i < n; i++)
+        if (x[i] == max[0]) return i;
+    return 0; /* x[0] is not a number */
 }
 
 static int finite(float x) { return x - x == 0; }

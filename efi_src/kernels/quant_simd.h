@@ -5,6 +5,7 @@
  *   q_bytes(w, x)         32 int8 by 32 int8 (x: -127 to 127) -> SUMS sums of some of the products
  *   q_nibbles(w, x)       the same for 16 bytes of q4_0
  *   q_gather(part)        SUMS vectors -> the sum of each, in order
+ *   q_eight(w, step, x)   AVX-512: eight blocks of int8, `step` bytes apart, by x (8*32) -> the sum of each
  *   q_total(part)         the sum of one vector
  *   q_floats(x)           int32 -> float
  *   q_halves(d, step)     SUMS floats from half precision, `step` bytes apart
@@ -35,6 +36,20 @@ INLINE qi products(const uint8_t *block, const int8_t *x, const enum format f) {
     if (f == Q4_0)
         return q_nibbles(block + sizeof(uint8_t[2]), x);
     return q_bytes((const int8_t *)block + (f == Q8_0 ? sizeof(uint8_t[2]) : 0), x);
+}
+
+/* Blocks at w, one after the other, with x (SUMS*32) -> the sum of each */
+INLINE qi block_sums(const uint8_t *w, const int8_t *x, const enum format f) {
+    const size_t step = block_size(f);
+#ifdef __AVX512BW__
+    if (f != Q4_0)
+        return q_eight(w + (f == Q8_0 ? sizeof(uint8_t[2]) : 0), step, x);
+#endif
+    qi part[SUMS];
+#pragma GCC unroll 8
+    for (size_t j = 0; j < SUMS; j++)
+        part[j] = products(w + j * step, x + j * QUANT_BLOCK, f);
+    return q_gather(part);
 }
 
 /* Scales of the blocks b, b + 1, … of a row */
@@ -75,34 +90,33 @@ INLINE void add_to_lane(qf all[SETS], int32_t lane, float term) {
 INLINE void product_row(float *out, size_t ldo, const uint8_t *w, const float *scale, size_t per, const int8_t *q,
                         const float *dx, size_t count, const int m, const enum format f) {
     const size_t step = block_size(f), n = count * QUANT_BLOCK;
-    float lane[BATCH][KERNEL_LANES] __attribute__((aligned(64))) = {{0}};
-    size_t b = 0;
-    for (; b + SUMS <= count; b += SUMS) {
+    qf lane[BATCH][SETS]; /* in registers, as every index is known once the loops are unrolled */
+    for (int r = 0; r < m; r++)
 #pragma GCC unroll 4
-        for (size_t line = 0; f == Q8_G && line < SUMS * QUANT_BLOCK; line += 64) /* the others' rows gain nothing */
-            __builtin_prefetch(w + b * step + AHEAD + line);
-        qf ws = scales_at(w + b * step, scale, per, b, f);
-        size_t at = b % KERNEL_LANES;
-        for (int r = 0; r < m; r++) {
-            qi part[SUMS];
-#pragma GCC unroll 8
-            for (size_t j = 0; j < SUMS; j++)
-                part[j] = products(w + (b + j) * step, q + (size_t)r * n + (b + j) * QUANT_BLOCK, f);
-            qf xs = (qf) * (const qf_any *)(dx + (size_t)r * count + b);
-            *(qf *)(lane[r] + at) += q_floats(q_gather(part)) * (ws * xs);
+        for (int g = 0; g < SETS; g++)
+            lane[r][g] = (qf){0};
+    size_t b = 0;
+    while (b + SUMS <= count) {
+#pragma GCC unroll 4
+        for (int g = 0; g < SETS && b + SUMS <= count; g++, b += SUMS) {
+#pragma GCC unroll 4
+            for (size_t line = 0; f == Q8_G && line < SUMS * QUANT_BLOCK; line += 64) /* the others' rows gain nothing */
+                __builtin_prefetch(w + b * step + AHEAD + line);
+            qf ws = scales_at(w + b * step, scale, per, b, f);
+            for (int r = 0; r < m; r++) {
+                qi sum = block_sums(w + b * step, q + (size_t)r * n + b * QUANT_BLOCK, f);
+                qf xs = (qf) * (const qf_any *)(dx + (size_t)r * count + b);
+                lane[r][g] += q_floats(sum) * (ws * xs);
+            }
         }
     }
     for (int r = 0; r < m; r++) {
-        qf all[SETS];
-#pragma GCC unroll 4
-        for (int g = 0; g < SETS; g++)
-            all[g] = *(const qf *)(lane[r] + g * SUMS);
         for (size_t i = b; i < count; i++) {
             int32_t sum = q_total(products(w + i * step, q + (size_t)r * n + i * QUANT_BLOCK, f));
             float ws = scale_at(w + i * step, scale, per, i, f);
-            add_to_lane(all, (int32_t)(i % KERNEL_LANES), (float)sum * (ws * dx[(size_t)r * count + i]));
+            add_to_lane(lane[r], (int32_t)(i % KERNEL_LANES), (float)sum * (ws * dx[(size_t)r * count + i]));
         }
-        out[(size_t)r * ldo] = q_fold(all);
+        out[(size_t)r * ldo] = q_fold(lane[r]);
     }
 }
 

@@ -103,8 +103,13 @@ static void mix(float *out, const float *p, const float *v, size_t t, size_t n, 
     size_t i = 0;
     for (; i + 4 * W <= n; i += 4 * W)
         mix_columns(out + i, p, v + i, t, stride, 4);
-    for (; i + W <= n; i += W)
-        mix_columns(out + i, p, v + i, t, stride, 1);
+    switch ((n - i) / W) {
+    case 3: mix_columns(out + i, p, v + i, t, stride, 3); break;
+    case 2: mix_columns(out + i, p, v + i, t, stride, 2); break;
+    case 1: mix_columns(out + i, p, v + i, t, stride, 1); break;
+    default: break;
+    }
+    i += (n - i) / W * W;
     if (i < n) {
         vf y = {0};
         for (size_t s = 0; s < t; s++)
