@@ -140,8 +140,10 @@ def main(argv: list[str] | None = None) -> int:
             raise InputError(f"--jobs {args.jobs}", "it is 1 or more")
         args.out.mkdir(parents=True, exist_ok=True)
         load(args.tokenizer)  # what is wrong with it is said once
-        one = partial(make_shard, tokenizer=str(args.tokenizer.absolute()), out=str(args.out.absolute()))
-        paths = [str(path.absolute()) for path in sources]
+        # A cluster's workers run in folders of their own; here names stay as they were given, in errors too.
+        place = Path.absolute if args.scheduler else Path
+        one = partial(make_shard, tokenizer=str(place(args.tokenizer)), out=str(place(args.out)))
+        paths = [str(place(path)) for path in sources]
         shards = cluster(one, paths, args.scheduler) if args.scheduler else local(one, paths, args.jobs)
         train = val = fresh = 0
         for number, shard in enumerate(shards, 1):

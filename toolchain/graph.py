@@ -321,6 +321,9 @@ class Graph:
             if missed is not None:
                 raise UserError(f"{failed}: it looked for {missed}, which is not among its inputs",
                                 "declare it: a stage sees its inputs and its toolchain, nothing else")
+            error, hint = list(last)[-2:] if len(last) > 1 else ("", "")
+            if error.startswith("error: ") and hint.startswith("hint: "):
+                raise UserError(f"stage {stage.name}: {error[7:]}", hint[6:])
             raise UserError(failed, "the last lines above, marked with the stage's name, say why")
 
     def _collect(self, stage: Stage, work: Path, path: str) -> Output:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.architectures.cache import Cache, attend
+from model.program import InputError
 from model.shapes import GptShape
 
 
@@ -66,7 +67,8 @@ class Gpt(nn.Module):
         first = cache.used if cache is not None else 0
         end = first + tokens.shape[1]
         if end > self.shape.context:
-            raise ValueError(f"{end} positions in a context of {self.shape.context}")
+            raise InputError(f"{end:,} tokens in a model whose context has {self.shape.context:,}",
+                             "give fewer, or train one with a longer context")
         x = self.drop(self.token(tokens) + self.position(torch.arange(first, end, device=tokens.device)))
         for layer in self.layers:
             x = layer(x, cache)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.architectures.cache import Cache, attend
+from model.program import InputError
 from model.shapes import LlamaShape
 
 
@@ -105,7 +106,8 @@ class Llama(nn.Module):
         used, before = (cache.used, cache.forgotten) if cache is not None else (0, 0)
         end = used + tokens.shape[1]
         if end > self.shape.context:
-            raise ValueError(f"{end} positions in a context of {self.shape.context}")
+            raise InputError(f"{end:,} tokens in a model whose context has {self.shape.context:,}",
+                             "give fewer, or train one with a longer context")
         x = self.token(tokens)
         wide = widened(x)
         cosine, sine = (part.to(wide.dtype).to(x.device) for part in rotation(

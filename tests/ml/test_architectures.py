@@ -52,7 +52,7 @@ def test_a_cache_gives_the_same_logits(shape: Shape) -> None:
         cache = model.cache(batch=3)
         parts = [model(part, cache) for part in tokens.split(cuts, dim=1)]
         assert torch.allclose(torch.cat(parts, dim=1), whole, atol=1e-12)
-        with pytest.raises(ValueError):
+        with pytest.raises(InputError, match=f"{shape.context + 1} tokens in a model whose context has"):
             model(tokens[:, :1], cache)
 
 

@@ -11,10 +11,15 @@ import torch
 
 from model import checkpoint, demo
 from model.architectures import make
-from model.shapes import GptShape
+from model.decoding import Strategy, generate
+from model.export import checkpoint as export
+from model.infer import prompt_ids
+from model.shapes import GptShape, LlamaShape
+from model.tokenizers import bpe, table
+from model.tokenizers import make as tokenizer
 from model.validate import __main__ as program
-from model.validate import c_trainer, gradients, memorise, nano, snippet_text, snippets, trainer, verdict
-from model.validate.goals import GPT2, RUNGS, SHAKESPEARE, TRAINER, VERDICT, rung
+from model.validate import c_trainer, gradients, memorise, nano, snippet_text, snippets, stories, trainer, verdict
+from model.validate.goals import GPT2, HOST, PROMPTS, RUNGS, SHAKESPEARE, TOKENS, TRAINER, VERDICT, rung
 from model.validate.operations import CASES
 
 torch.set_num_threads(1)
@@ -106,6 +111,32 @@ def test_verdict_runs() -> None:
     first, *rest = found.charts[0].lines["training, one batch"]
     assert first[1] == pytest.approx(10.82, abs=0.05) and len(rest) == 2 * 10 and rest[-1][1] < first[1]
     assert not found.passed
+
+
+@pytest.mark.skipif(not Path(HOST).is_file() or Path(HOST).stat().st_size == 0, reason="the host engine is not built")
+@pytest.mark.parametrize("changed, loss, passed", [("", 0.2, True), ("!", 0.2, False), ("", 0.4, False)])
+def test_stories_are_compared(changed: str, loss: float, passed: bool, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    about = bpe.train([snippet_text.text(1, 1)], 400)
+    model = make(LlamaShape(vocab=400, context=TOKENS + 30, layers=1, heads=2, kv_heads=1, width=16, hidden=24)).eval()
+    with torch.no_grad():
+        for part in model.parameters():
+            part.add_(torch.randn_like(part) * 0.1)
+    checkpoint.write(tmp_path / "model.safetensors", model, about.kind)
+    table.write(tmp_path / "tokenizer.json", about)
+    assert export.main([f"{tmp_path}/model.safetensors", f"--tokenizer={tmp_path}/tokenizer.json", "--name=small",
+                        f"--gguf={tmp_path}/model.gguf"]) == 0
+    words, replies = tokenizer(about), []
+    for prompt in PROMPTS:
+        ids = prompt_ids(words, prompt)
+        made = list(generate(model, ids, Strategy(temp=0), TOKENS, ends=frozenset((1, 2))))
+        replies.append({"prompt": prompt, "text": words.decode([*ids, *made])})
+    replies[1]["text"] += changed
+    (tmp_path / "boot.json").write_text(json.dumps({"replies": replies}))
+    (tmp_path / "train.jsonl").write_text(json.dumps({"step": 1, "loss": 1, "val_loss": loss}))
+    found = stories.measure(silent, tuple(str(tmp_path / name) for name in (
+        "model.safetensors", "tokenizer.json", "model.gguf", "train.jsonl", "boot.json")))
+    assert found.passed == passed and found.measured.startswith("2 of 3" if changed else "3 of 3"), found.said
 
 
 def test_the_program_writes_all_that_it_ran(tmp_path: Path, capsys: pytest.CaptureFixture[str],

@@ -120,6 +120,16 @@ def test_undeclared_input_is_not_there(make_graph: Make, shell: Shell, tmp_path:
     assert not list((tmp_path / "store/tmp").iterdir())
 
 
+def test_a_program_s_own_error_and_hint_are_the_stage_s(make_graph: Make, shell: Shell) -> None:
+    told = "stage tell: a.txt is bad"
+    for script, what in (("echo error: no; echo error: a.txt is bad; echo hint: mend it", told),
+                         ("echo hint: mend it", "ended with status 1"), ("echo error: a; echo b", "ended with")):
+        graph = make_graph()
+        with pytest.raises(UserError, match=what) as found:
+            graph.bring(graph.add(shell("tell", f"{script}; exit 1", ["out"])))
+        assert (found.value.hint == "mend it") == (what == told)
+
+
 def test_missing_output_is_an_error(make_graph: Make, shell: Shell) -> None:
     graph = make_graph()
     with pytest.raises(UserError, match="left no out"):

@@ -34,7 +34,11 @@ def test_compare_shows_six_strategies(project: Project) -> None:
     (["infer"], "infer needs a prompt"), (["compare"], "compare needs a prompt"),
     (["infer", "prompt=x", "max_tokens=0"], "max_tokens=0"), (["infer", "prompt=x", "strategi=greedy"], "strategy"),
     (["infer", "prompt=x", "strategy=top_k", "k=-1"], "a strategy cannot be"),
+    (["plots", f"prompt={'x' * 65}"], "the prompt has 65 tokens"),
+    (["infer", "prompt=x", "image=stories260k"], "image=stories260k trains no model"),
+    (["compare", "prompt=x", "image=stories260k"], "image=stories260k trains no model"),
+    (["demo", "image=stories260k"], "image=stories260k trains no model"),
 ])
 def test_what_cannot_be(words: list[str], what: str, project: Project) -> None:
-    said = project.doit(*words, "image=smoke", status=None)
+    said = project.doit("image=smoke", *words, status=None)
     assert said.returncode != 0 and what in said.stderr and "hint: " in said.stderr and "Traceback" not in said.stderr

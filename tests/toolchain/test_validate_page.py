@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any
 
 import pytest
 
-from model.validate.goals import RUNGS
+from model.validate.goals import BOOTED, RUNGS, STORIES
 from tests.project import Project
 from toolchain.commands.demo import curve
+from toolchain.roots.folder import RootFolder
+from toolchain.store import Store, default_folder
+from toolchain.ui import Ui
 from toolchain.validation.chart import chart
 from toolchain.validation.data import FILES
 from toolchain.validation.page import page
@@ -64,7 +68,25 @@ def test_pins_are_those_of_the_files_at_hand(data: Any) -> None:
 
 
 def test_every_file_that_a_rung_needs_can_be_had() -> None:
-    assert {need for rung in RUNGS for need in rung.needs} <= {*FILES, "train", "ingot"}
+    assert {need for rung in RUNGS for need in rung.needs} <= {*FILES, *STORIES, "train", "ingot"}
+
+
+@pytest.mark.slow
+def test_a_model_is_trained_booted_and_compared(smoke: Project) -> None:
+    RootFolder(Store(default_folder()), Ui()).ensure("ml")
+    recipe = f"images/{BOOTED}.yaml"
+    for old, new in (("steps: 1000", "steps: 20"), ("warmup: 50", "warmup: 5"), ("bytes: 4000000", "bytes: 200000")):
+        smoke.edit(recipe, old, new)
+    done = smoke.doit("validate", "rung=stories", status=1)
+    found, = json.loads((smoke.folder / "build/validate/validate.json").read_text())["rungs"]
+    assert found["measured"].startswith("3 of 3") and not found["passed"] and "MISSED" in done.stdout  # 20 steps
+
+
+def test_an_image_that_cannot_be_booted(smoke: Project) -> None:
+    smoke.edit(f"images/{BOOTED}.yaml", "title:", "titel:")
+    done = smoke.doit("validate", "rung=stories", status=1)
+    assert done.stderr.splitlines()[-2:] == [f"error: the image {BOOTED} could not be booted",
+                                             "hint: the lines above say why"]
 
 
 @pytest.mark.parametrize("words, said", [

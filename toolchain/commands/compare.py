@@ -26,7 +26,7 @@ class Compare(Infer):
         """A table; distinct-n, repetition and perplexity are explained in model/infer.py."""
         if "prompt" not in current.given:
             raise UserError("compare needs a prompt", 'compare prompt="Once upon a time"')
-        self.bring(["train"])
+        self.trained(current)
         files = of_image(current)
         words = [word for name in ("prompt", "max_tokens", "seed") if name in current.given
                  for word in (f"--{name.replace('_', '-')}", current.given[name])]

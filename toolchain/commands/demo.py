@@ -25,7 +25,7 @@ class Demo(Infer):
 
     def go(self, current: Session, names: list[str]) -> int:
         """The image's own files stay as they are."""
-        self.bring(["train"])
+        self.trained(current)
         files = of_image(current)
         words = [f"--prompt={current.given['prompt']}"] if "prompt" in current.given else []
         with tempfile.TemporaryDirectory() as name:

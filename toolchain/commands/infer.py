@@ -32,22 +32,26 @@ class Infer(IngotCommand):
         """stdout is the text and nothing else."""
         if "prompt" not in current.given:
             raise UserError(f"{self.name} needs a prompt", f'{self.name} prompt="Once upon a time"')
-        self.bring(["train"])
+        self.trained(current)
         words = [word for flag in FLAGS if flag in current.given
                  for word in (f"--{flag.replace('_', '-')}", current.given[flag])]
         files = of_image(current)
         ml.run(current, "model.infer", [*arguments(files), *words], files, Path("build"), print)
         return 0
 
+    def trained(self, current: Session) -> None:
+        """Brings the image's trained model up to date."""
+        if not current.is_stage("train"):
+            raise UserError(f"image={current.get('image', 'tales')} trains no model",
+                            "take the image of a recipe that does: image=tales")
+        self.bring(["train"])
+
 
 def of_image(current: Session) -> dict[str, Path]:
     """The files of the image's trained model, by their names there."""
     folder = Path("build") / current.get("image", "tales")
-    found = {name: folder / name for name in ("model.safetensors", "weights.bin", "tokenizer.json")
-             if (folder / name).exists()}
-    if not found.keys() & {"model.safetensors", "weights.bin"}:
-        raise UserError(f"image={folder.name} trains no model", "take the image of a recipe that does: image=tales")
-    return found
+    return {name: folder / name for name in ("model.safetensors", "weights.bin", "tokenizer.json")
+            if (folder / name).exists()}
 
 
 def arguments(files: dict[str, Path]) -> list[str]:

@@ -68,13 +68,17 @@ def found(current: Session, rungs: list[Any]) -> tuple[dict[str, Path], dict[str
 
     A rung that was named must have them all.
     """
-    from toolchain.validation import data
+    from toolchain.validation import booted, data
 
+    goals = importlib.import_module("model.validate.goals")
     files: dict[str, Path] = {}
     skipped: dict[str, str] = {}
     for rung in rungs:
         try:
             files.update(data.bring(current, rung.needs, OUT))
+            if set(goals.STORIES) & set(rung.needs):
+                folder = booted.boot(current, goals.BOOTED, goals.PROMPTS, goals.TOKENS, OUT)
+                files.update({name: folder / Path(name).name for name in goals.STORIES})
         except UserError as error:
             if "rung" in current.given:
                 raise
