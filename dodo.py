@@ -4,7 +4,8 @@
 
 A recipe with a preset learns in PyTorch: dataset -> tokenizer -> pretokenise:… (a stage a shard) -> train -> export.
 A recipe of published weights downloads them instead of training (stages fetch:…). With model=FILE the graph starts
-from that file: nothing is trained, and no recipe is read.
+from that file: nothing is trained, and no recipe is read; a folder of Hugging Face's becomes a file by the stages
+import:… and export:….
 `./doit list --all` names every stage, `./doit plan` says what would run and why.
 """
 
@@ -16,7 +17,7 @@ from toolchain.cc import EFI, ENGINE, LINUX, objects, outputs, program, same, so
 from toolchain.commands.ingot import VARIABLES
 from toolchain.learning import Learning, processes
 from toolchain.locks import after_build
-from toolchain.own_model import own_model
+from toolchain.own_model import folder_files, own_model
 from toolchain.pinned import Pinned
 from toolchain.python import packages, program_files
 from toolchain.recipe import Training, read
@@ -167,18 +168,33 @@ def learned(source: Learning) -> Files:
         outputs=["model.safetensors", "train.jsonl", "samples.txt"], doc="trains the model in PyTorch", scratch=True,
         notes=["train.times.jsonl"], summary=build.summary("model.summary:table"))
 
-    written = source.files
+    written, (others, more) = source.files, source.others
     exported = in_ml("export", "model.export.checkpoint", [
         "model.export.checkpoint", "model.safetensors", "--tokenizer", "tokenizer.json", "--name", NAME,
-        *(word for words in written.values() for word in words)],
-        {**made, "model.safetensors": weights["model.safetensors"]}, outputs=[*written],
+        *(word for words in written.values() for word in words), *more],
+        {**made, "model.safetensors": weights["model.safetensors"]}, outputs=[*written, *others],
         doc=f"writes the weights as {source.export.format}, {source.export.type}")
     return {name: exported[name] for name in written}
 
 
+def imported(name: str, stem: str, folder: Path) -> Files:
+    """A folder of Hugging Face's as GGUF."""
+    made, words = f"{stem}.safetensors", f"{stem.replace('model', 'tokenizer')}.json"
+    gguf = f"{stem}.gguf"
+    found = in_ml(f"import:{stem}", "model.importing", [
+        "model.importing", "folder", "--out", made, "--tokenizer", words],
+        {f"folder/{path}": file for path, file in folder_files(folder).items()}, outputs=[made, words],
+        doc=f"reads the folder {folder.name}")
+    exported = in_ml(f"export:{stem}", "model.export.checkpoint", [
+        "model.export.checkpoint", made, "--tokenizer", words, "--name", name, "--gguf", gguf, "--type", "Q8_0"],
+        {made: found[made], words: found[words]}, outputs=[gguf], doc="writes the weights as gguf, Q8_0")
+    return {gguf: exported[gguf]}
+
+
 models: dict[str, Files]  # by the names that /model knows
 if own:
-    models = {name: {**files} for name, files in own.files.items()}
+    models = {model.name: imported(model.name, stem, model.folder) if model.folder else {**own.files[model.name]}
+              for stem, model in own.stems}
 elif isinstance(source, Training):
     models = {NAME[:40]: trained(source)}
 elif isinstance(source, Learning):

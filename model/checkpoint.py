@@ -7,6 +7,7 @@ random numbers) has names of its own. A file that is only run needs the weights 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,12 @@ class Checkpoint:
     rest: dict[str, Tensor]
     meta: dict[str, Any]  # whatever else its writer says
 
+    @property
+    def chat_template(self) -> str | None:
+        """Of an imported model: how it wants to be talked to."""
+        found = self.meta.get("chat_template")
+        return found if isinstance(found, str) else None
+
     def model(self, device: str = "cpu") -> Model:
         """In evaluation mode."""
         model = make(self.shape)
@@ -45,12 +52,23 @@ class Checkpoint:
 def write(path: Path, model: Model, tokenizer: str, meta: dict[str, Any] | None = None,
           rest: dict[str, Tensor] | None = None) -> None:
     """The whole file, or nothing. Weights are written as they are (dtype), and the same model gives the same bytes."""
-    state = {PREFIX + name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    if model.shape.tied:
-        del state[_HEAD]
-    about = {"shape": to_json(model.shape), "tokenizer": tokenizer, "meta": meta or {}}
+    write_state(path, model.shape, model.state_dict(), tokenizer, meta, rest)
+
+
+def write_state(path: Path, shape: Shape, weights: Mapping[str, Tensor], tokenizer: str,
+                meta: dict[str, Any] | None = None, rest: dict[str, Tensor] | None = None) -> None:
+    """The same, of a state dict."""
+    state = {PREFIX + name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    if shape.tied:
+        state.pop(_HEAD, None)
+    about = {"shape": to_json(shape), "tokenizer": tokenizer, "meta": meta or {}}
     text = json.dumps(about, sort_keys=True, allow_nan=False)
-    write_file(path, save({**state, **(rest or {})}, {FORMAT: text}))  # one key: safetensors writes many in any order
+    save_tensors(path, {**state, **(rest or {})}, {FORMAT: text})
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """A safetensors file, whole or not there. One key of metadata: the library writes many in any order."""
+    write_file(path, save(tensors, metadata))
 
 
 def read(path: Path) -> Checkpoint:
@@ -64,7 +82,8 @@ def read(path: Path) -> Checkpoint:
         raise InputError(f"there is no file {path}", "train a model first, or give another path") from None
     except (SafetensorError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is no checkpoint: {error}", "train again to make a new one") from None
-    if not isinstance(about, dict) or about.keys() != {"shape", "tokenizer", "meta"}:
+    if not isinstance(about, dict) or about.keys() != {"shape", "tokenizer", "meta"} or \
+            not isinstance(about["meta"], dict):
         raise InputError(f"{path} is a safetensors file that ingot did not write",
                          "a Hugging Face folder is imported by: python3 -m model.importing")
     shape = from_json(about["shape"])

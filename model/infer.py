@@ -61,13 +61,13 @@ def prompt_ids(tokenizer: Tokenizer, text: str) -> list[int]:
     """As the engine has them: bos first where the tokenizer's texts begin with it."""
     table = tokenizer.table
     ids = tokenizer.encode(text)
-    return [table.bos, *ids] if table.kind == "llama" and table.bos is not None else ids
+    return [table.bos, *ids] if table.begins and table.bos is not None else ids
 
 
 def ends(tokenizer: Tokenizer) -> frozenset[int]:
     """What ends a text: eos, and the next text's bos."""
     table = tokenizer.table
-    both = (table.eos, table.bos if table.kind == "llama" else None)
+    both = (table.eos, table.bos if table.begins else None)
     return frozenset(token for token in both if token is not None)
 
 

@@ -42,7 +42,7 @@ def pack(tokenizer: Tokenizer, texts: Iterable[str]) -> bytes:
     """Ids of all documents: of `llama` bos goes before each, of others eos after it, where there is one."""
     table = tokenizer.table
     kind = "H" if table.vocab <= 1 << 16 else "I"
-    before = array(kind, [table.bos] if table.kind == "llama" and table.bos is not None else []).tobytes()
+    before = array(kind, [table.bos] if table.begins and table.bos is not None else []).tobytes()
     after = array(kind, [table.eos] if table.kind in ("gpt2", "words") and table.eos is not None else []).tobytes()
     one: Callable[[str], bytes] = tokenizer.pack if isinstance(tokenizer, Llama) and kind == "H" else (
         lambda text: array(kind, tokenizer.encode(text)).tobytes())

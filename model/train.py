@@ -127,7 +127,7 @@ def sample(job: Job, model: Model, number: int) -> str:
     """A text as the model continues the prompt after so many steps."""
     table = job.tokenizer.table
     ids = job.tokenizer.encode(job.prompt)
-    if table.kind == "llama" and table.bos is not None:
+    if table.begins and table.bos is not None:
         ids = [table.bos, *ids]
     was = model.training
     model.eval()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolchain.errors import UserError
+from toolchain.errors import UserError, meant
 from toolchain.pinned import FILE, SHA256, Pinned
 from toolchain.schema import Field, Schema
 
@@ -18,6 +18,8 @@ PRESETS = ("nano", "124m", "260k", "15m", "42m", "110m", "260m")  # model/shapes
 SIZES = ("context", "layers", "heads", "kv_heads", "width", "hidden")
 ARCHIVE = ".tar.gz"
 TEXTS = (".txt", ".md", ".json")  # model/documents.py
+ALSO = ("huggingface", "header")  # what else the weights are written as
+FOLDER = ("config.json", "generation_config.json", "model.safetensors")  # of huggingface
 
 _GPT2 = "https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/"
 GPT2 = (  # the two files of GPT-2's tokenizer, which is one and the same for everybody
@@ -78,6 +80,7 @@ _TRAIN: Schema = {
 _EXPORT: Schema = {
     "format": Field(str, "gguf", choices=("gguf", "llama2c")),
     "type": Field(str, "F32", choices=("F32", "F16", "Q8_0", "Q4_0")),
+    "also": Field("list", ()),
 }
 LEARNING: Schema = {
     "title": Field(str),
@@ -116,10 +119,11 @@ class Tokenizer:
 
 @dataclass(frozen=True)
 class Export:
-    """The file that is booted."""
+    """The file that is booted, and others for other programs."""
 
     format: str
     type: str  # of its matrices
+    also: tuple[str, ...]
 
     @property
     def files(self) -> dict[str, tuple[str, ...]]:
@@ -145,6 +149,19 @@ class Learning:
     def files(self) -> dict[str, tuple[str, ...]]:
         """Those of the model, on the disk and in build/NAME."""
         return self.export.files
+
+    @property
+    def others(self) -> tuple[list[str], list[str]]:
+        """Files in build/NAME alone, and the words that have model.export.checkpoint write them."""
+        files, words = [], []
+        if "huggingface" in self.export.also:
+            words += ["--huggingface", "huggingface"]
+            tokenizer = () if self.tokenizer.kind == "chars" else ("tokenizer.json", "tokenizer_config.json")
+            files += [f"huggingface/{name}" for name in (*FOLDER, *tokenizer)]
+        if "header" in self.export.also:
+            words += ["--header", "model.h"]
+            files.append("model.h")
+        return files, words
 
 
 def processes(current: Session) -> int:
@@ -240,4 +257,23 @@ def _export(path: Path, raw: dict[str, Any]) -> Export:
         if raw["link_model"]:
             raise UserError(f"{path}: link_model is not for llama2c, which has two files",
                             "leave it out, or format: gguf")
-    return Export(**chosen)
+    for word in chosen["also"]:
+        if word not in ALSO:
+            raise UserError(f"{path}: export.also names {word!r}",
+                            f"{meant(word, ALSO)}it is a list of: {', '.join(ALSO)}")
+    if "header" in chosen["also"]:
+        _check_header(path, raw)
+    return Export(chosen["format"], chosen["type"], tuple(chosen["also"]))
+
+
+def _check_header(path: Path, raw: dict[str, Any]) -> None:
+    """Before anything is trained: a header has a limit."""
+    from model.export.header import MOST
+    from model.shapes import preset
+
+    changed = {name: value for name, value in raw["model"].items() if name != "preset" and value is not None}
+    vocab = {"bytes": 256, "chars": 1, "bpe": raw["tokenizer"]["vocab"]}.get(raw["tokenizer"]["kind"])
+    count = preset(raw["model"]["preset"], **changed, **({"vocab": vocab} if vocab else {})).parameters
+    if count > MOST:
+        raise UserError(f"{path}: export.also: a C header of {count:,} parameters",
+                        f"it has {MOST:,} at most: leave header out")

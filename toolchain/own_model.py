@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from toolchain.plugin import Session
 
 VARIABLES = {
     "model": "model files to use instead of an image's, with commas between: GGUF (of one in parts, the first), or "
-             "llama2.c's",
+             "llama2.c's; or folders of Hugging Face's (Llama, GPT-2; safetensors), which become GGUF of the type Q8_0",
     "tokenizer": "the tokenizers of the llama2.c files among them, in their order, or one for all (default: "
                  "tokenizer.bin beside each)",
 }
@@ -23,9 +23,13 @@ VARIABLES = {
 # Commands that are about an image which a recipe describes.
 FOR_RECIPES = ("bench", "compare", "flash", "infer", "lock", "plots", "release", "reproduce", "test", "verify")
 
+# Of a folder, beside its weights (model/importing/tokenizer.py).
+TOKENIZER = ("tokenizer.model", "tokenizer.json", "vocab.json", "merges.txt", "added_tokens.json",
+             "tokenizer_config.json", "chat_template.jinja")
 MODELS, PARTS, NAME = 16, 16, 40  # at most, as model/pins.py has them
 LLAMA2C_V2 = b"24ka"
 LLAMA2C_HEADER = struct.Struct("<7i")
+CONFIG = "config.json"  # which makes a folder one of Hugging Face's
 KINDS = "the engine reads GGUF (llama, gpt2; F32, F16, Q8_0, Q4_0) and llama2.c files"
 SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf")
 SPLIT = "llama-gguf-split --split --split-max-size 4G FILE NEW (llama.cpp), then give the first part"
@@ -39,13 +43,17 @@ class OwnModel:
     name: str  # letters, digits, - and _, at most 40
     parts: tuple[Path, ...]  # a GGUF, whole or in parts; or a llama2.c file
     tokenizer: Path | None  # of a llama2.c file, which holds none
+    folder: Path | None = None  # of Hugging Face's: there are no parts yet
 
     def names(self, stem: str) -> dict[str, Path]:
-        """Name on the disk -> file, in the order that efi_src/uefi/library.c expects; `stem` is each model's own."""
+        """Name on the disk -> file, in the order that efi_src/uefi/library.c expects; `stem` is each model's own.
+
+        None of a folder, whose `stem`.gguf a stage makes.
+        """
         if self.tokenizer is not None:
             return {f"{stem}.bin": self.parts[0], f"{stem.replace('model', 'tokenizer')}.bin": self.tokenizer}
-        if len(self.parts) == 1:
-            return {f"{stem}.gguf": self.parts[0]}
+        if len(self.parts) < 2:
+            return {f"{stem}.gguf": part for part in self.parts}
         return {f"{stem}-{i:05}-of-{len(self.parts):05}.gguf": part for i, part in enumerate(self.parts, 1)}
 
 
@@ -62,11 +70,14 @@ class OwnModels:
         return f"models/{self.name}"
 
     @property
+    def stems(self) -> Iterator[tuple[str, OwnModel]]:
+        """What the names of each model's files on the disk begin with, and the model."""
+        return (("model" if i == 1 else f"model-{i}", model) for i, model in enumerate(self.models, 1))
+
+    @property
     def files(self) -> dict[str, dict[str, str]]:
         """Model -> its files: name on the disk -> file."""
-        return {model.name: {name: str(file) for name, file in
-                             model.names("model" if i == 1 else f"model-{i}").items()}
-                for i, model in enumerate(self.models, 1)}
+        return {model.name: {name: str(file) for name, file in model.names(stem).items()} for stem, model in self.stems}
 
     def check_disk(self) -> None:
         """Raises UserError for files that no disk of ours can hold; before anything is copied."""
@@ -94,13 +105,24 @@ def own_model(current: Session) -> OwnModels | None:
     files = _files("model", given["model"])
     if len(files) > MODELS:
         raise UserError(f"model= names {len(files)} files", f"an image has at most {MODELS}")
-    gguf = [_is_gguf(file) for file in files]
-    tokenizers = iter(_tokenizers(given.get("tokenizer"), [file for file, is_gguf in zip(files, gguf, strict=True)
-                                                           if not is_gguf]))
+    llama2c = [file for file in files if not file.is_dir() and not _is_gguf(file)]
+    tokenizers = iter(_tokenizers(given.get("tokenizer"), llama2c))
+
+    def one(name: str, file: Path) -> OwnModel:
+        if file.is_dir():
+            return OwnModel(name, (), None, file)
+        return OwnModel(name, (file,), next(tokenizers)) if file in llama2c else OwnModel(name, _parts(file), None)
+
     stems = [_stem(file) for file in files]
-    models = tuple(OwnModel(name, *((_parts(file), None) if is_gguf else ((file,), next(tokenizers))))
-                   for name, file, is_gguf in zip(_unique(stems), files, gguf, strict=True))
+    models = tuple(one(name, file) for name, file in zip(_unique(stems), files, strict=True))
     return OwnModels("_".join(stems)[:60], models)
+
+
+def folder_files(folder: Path) -> dict[str, str]:
+    """Name -> file, of all that model.importing reads: weights are one file, or several and their index."""
+    weights = ["model.safetensors"] if (folder / "model.safetensors").is_file() else \
+        ["model.safetensors.index.json", *(file.name for file in folder.glob("*-of-*.safetensors"))]
+    return {name: str(folder / name) for name in (CONFIG, *TOKENIZER, *sorted(weights)) if (folder / name).is_file()}
 
 
 def _files(variable: str, text: str) -> list[Path]:
@@ -114,15 +136,17 @@ def _file(variable: str, text: str) -> Path:
     if not text or not path.exists():
         raise UserError(f"{variable}={text}: there is no file {path}",
                         "give the path of a file that is on this machine")
-    if not path.is_file():
-        raise UserError(f"{variable}={text} is not a file", "give the path of the file itself")
+    if not path.is_file() and not (variable == "model" and (path / CONFIG).is_file()):
+        also = f", or of a folder of Hugging Face's, which has a {CONFIG}" if variable == "model" else ""
+        raise UserError(f"{variable}={text} is not a file", f"give the path of the file itself{also}")
     return path
 
 
 def _stem(model: Path) -> str:
     """Its name, as far as every part of the project can take it."""
     shard = SHARD.fullmatch(model.name)
-    return re.sub(r"[^A-Za-z0-9_-]", "-", shard[1] if shard else model.stem).lstrip("-") or "model"
+    name = shard[1] if shard else model.name if model.is_dir() else model.stem
+    return re.sub(r"[^A-Za-z0-9_-]", "-", name).lstrip("-") or "model"
 
 
 def _unique(stems: Sequence[str]) -> list[str]:
@@ -159,7 +183,7 @@ def _tokenizers(given: str | None, models: Sequence[Path]) -> list[Path]:
     if given is None:
         return [_beside(model) for model in models]
     if not models:
-        raise UserError("model= is a GGUF file, which holds its tokenizer", "leave tokenizer= out")
+        raise UserError("model= is no llama2.c file: it holds its tokenizer", "leave tokenizer= out")
     files = _files("tokenizer", given)
     if len(files) not in (1, len(models)):
         raise UserError(f"tokenizer= names {len(files)} files, model= {len(models)} of llama2.c",

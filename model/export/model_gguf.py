@@ -15,14 +15,16 @@ from model.shapes import GptShape, LlamaShape, Shape
 from model.tokenizers.table import UNKNOWN, Table
 
 
-def model_gguf(shape: Shape, weights: Mapping[str, Array], table: Table, name: str, kind: str) -> Iterator[bytes]:
+def model_gguf(shape: Shape, weights: Mapping[str, Array], table: Table, name: str, kind: str,
+               chat_template: str | None = None) -> Iterator[bytes]:
     """The file in pieces. `kind`: the type of matrices, but where packing.kind_for says otherwise."""
     check_vocab(shape, table)
     entries = []
     for tensor, values in tensors(shape, weights):
         chosen = matrix_kind(tensor, values, kind)
         entries.append(Entry(tensor, values.shape, packing.KINDS[chosen], packing.pack(values, chosen)))
-    return container([*_model_keys(shape, name, kind), *_tokenizer_keys(table)], entries)
+    chat = [] if chat_template is None else [key("tokenizer.chat_template", STRING, text(chat_template))]
+    return container([*_model_keys(shape, name, kind), *_tokenizer_keys(table), *chat], entries)
 
 
 def matrix_kind(tensor: str, values: Array, kind: str) -> str:
@@ -63,7 +65,7 @@ def _model_keys(shape: Shape, name: str, kind: str) -> Iterator[bytes]:
 def _tokenizer_keys(table: Table) -> Iterator[bytes]:
     spm = table.kind == "llama"
     yield key("tokenizer.ggml.model", STRING, text("llama" if spm else "gpt2"))
-    yield key("tokenizer.ggml.pre", STRING, text("default" if spm else "gpt-2"))
+    yield key("tokenizer.ggml.pre", STRING, text("default" if spm else table.pre))
     yield key("tokenizer.ggml.tokens", ARRAY, array(STRING, [text(piece) for piece in _pieces(table)]))
     if spm:
         yield key("tokenizer.ggml.scores", ARRAY, array(F32, [f32(score) for score in table.scores]))
@@ -77,7 +79,7 @@ def _tokenizer_keys(table: Table) -> Iterator[bytes]:
             yield key(f"tokenizer.ggml.{name}_token_id", U32, u32(value))
     if spm and UNKNOWN in table.types:
         yield key("tokenizer.ggml.unknown_token_id", U32, u32(table.types.index(UNKNOWN)))
-    yield key("tokenizer.ggml.add_bos_token", BOOL, b"\1" if spm else b"\0")
+    yield key("tokenizer.ggml.add_bos_token", BOOL, b"\1" if table.begins else b"\0")
 
 
 def _pieces(table: Table) -> list[str]:

@@ -1,16 +1,46 @@
-"""Byte-level BPE with GPT-2's rule for words (Sennrich et al. 2016; Radford et al. 2019); tiktoken does the work."""
+"""Byte-level BPE (Sennrich et al. 2016; Radford et al. 2019), with a rule for words; tiktoken does the work."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from model.export.gguf import byte_alphabet
 from model.program import InputError
-from model.tokenizers.table import CONTROL, NORMAL, Table
+from model.tokenizers.table import CONTROL, NORMAL, USER, Table
 
 WORDS = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"""
+_LEVEL: dict[str, Any] = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+
+
+@dataclass(frozen=True)
+class Pretokenizer:
+    """A rule for words: tiktoken's pattern, and what Hugging Face's tokenizer.json says for it."""
+
+    words: str
+    theirs: dict[str, Any]
+
+
+def _by_pattern(digits: str) -> Pretokenizer:
+    """Llama 3's rule; Qwen 2's is it with one digit a word."""
+    words = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}" + digits +
+             r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+    split = {"type": "Split", "pattern": {"Regex": words}, "behavior": "Isolated", "invert": False}
+    level = {**_LEVEL, "use_regex": False}
+    return Pretokenizer(words, {"type": "Sequence", "pretokenizers": [split, level]})
+
+
+PRETOKENIZERS = {
+    "gpt-2": Pretokenizer(WORDS, _LEVEL),
+    "smollm": Pretokenizer(  # GPT-2's between digits, each of which is a word
+        r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++|\p{N}| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?![^\s\p{N}])|\s",
+        {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, _LEVEL]}),
+    "llama-bpe": _by_pattern("{1,3}"),
+    "qwen2": _by_pattern(""),
+}
 
 
 class Gpt2:
@@ -21,11 +51,14 @@ class Gpt2:
 
         self.table = table
         ranks = {piece: i for i, piece in enumerate(table.pieces) if table.types[i] == NORMAL}
-        self._encoding = tiktoken.Encoding("ingot", pat_str=WORDS, mergeable_ranks=ranks, special_tokens={})
+        own = {piece.decode(): i for i, piece in enumerate(table.pieces) if table.types[i] == USER}
+        self._encoding = tiktoken.Encoding("ingot", pat_str=PRETOKENIZERS[table.pre].words, mergeable_ranks=ranks,
+                                           special_tokens=own)
+        self._own = frozenset(own)
 
     def encode(self, text: str) -> list[int]:
-        """Special tokens in the text are text."""
-        found: list[int] = self._encoding.encode_ordinary(text)
+        """Control tokens in the text are text, the user's own are tokens."""
+        found: list[int] = self._encoding.encode(text, allowed_special=self._own, disallowed_special=())
         return found
 
     def decode(self, ids: Sequence[int]) -> str:

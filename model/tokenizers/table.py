@@ -18,6 +18,7 @@ NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # types of toke
 MOST = 1 << 20  # tokens, as many as the engine takes
 LONGEST = 1 << 10  # bytes of a token
 SPACE = "\u2581"  # which a llama piece has for a space
+PRES = ("gpt-2", "llama-bpe", "smollm", "qwen2")  # rules for words of "gpt2", by llama.cpp's names
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Table:
     """kind "gpt2" merges by rank, "llama" by score (SentencePiece BPE); the others have no merges.
 
     pieces: the bytes of each token; of "llama" SentencePiece's text in UTF-8, a space being U+2581 and a byte token
-    `<0x0A>`. scores: of "llama" alone. merges: of "gpt2" alone, pairs of ids, the first one goes first.
+    `<0x0A>`. scores: of "llama" alone. merges: of "gpt2" alone, pairs of ids, the first one goes first. pre: of "gpt2"
+    alone, its rule for words. adds_bos: whether a text begins with bos; None: as its kind does.
     """
 
     kind: str
@@ -35,6 +37,14 @@ class Table:
     merges: tuple[tuple[int, int], ...] = ()
     bos: int | None = None
     eos: int | None = None
+    pre: str = "gpt-2"
+    adds_bos: bool | None = None
+
+    @property
+    def begins(self) -> bool:
+        """Whether a text begins with bos."""
+        adds = self.kind == "llama" if self.adds_bos is None else self.adds_bos
+        return adds and self.bos is not None
 
     @property
     def vocab(self) -> int:
@@ -48,6 +58,8 @@ def write(path: Path, table: Table) -> None:
         "format": FORMAT, "kind": table.kind, "bos": table.bos, "eos": table.eos, "types": list(table.types),
         "scores": list(table.scores), "merges": [list(pair) for pair in table.merges],
         "pieces": [base64.b64encode(piece).decode() for piece in table.pieces],
+        **({} if table.pre == Table.pre else {"pre": table.pre}),
+        **({} if table.adds_bos is None else {"adds_bos": table.adds_bos}),
     }
     write_file(path, json.dumps(content, separators=(",", ":"), allow_nan=False).encode() + b"\n")
 
@@ -78,8 +90,14 @@ def read(path: Path) -> Table:
     for name in ("bos", "eos"):
         if found.get(name) is not None and not _numbers([found[name]], 0, count - 1):
             raise _wrong(path, f"its {name} is none of its tokens")
+    pre, adds_bos = found.get("pre", Table.pre), found.get("adds_bos")
+    if pre not in PRES or (pre != Table.pre and found["kind"] != "gpt2"):
+        raise _wrong(path, f"its pre is none of {', '.join(PRES)}, which gpt2 alone has")
+    if adds_bos is not None and type(adds_bos) is not bool:
+        raise _wrong(path, "its adds_bos is neither true nor false")
     return Table(found["kind"], tuple(_piece(path, piece) for piece in pieces), tuple(types), tuple(map(float, scores)),
-                 tuple((left, right) for left, right in merges), found.get("bos"), found.get("eos"))
+                 tuple((left, right) for left, right in merges), found.get("bos"), found.get("eos"), pre,
+                 adds_bos)
 
 
 def _piece(path: Path, text: Any) -> bytes:

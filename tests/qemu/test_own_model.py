@@ -14,8 +14,12 @@ import pytest
 
 from model.pins import reference
 from tests.engine import llamas
+from tests.model import hugging_face
 from tests.project import Project
 from toolchain.image import FIRST
+from toolchain.roots.folder import RootFolder
+from toolchain.store import Store, default_folder
+from toolchain.ui import Ui
 
 pytestmark = pytest.mark.qemu
 
@@ -81,6 +85,14 @@ def test_a_gguf_gives_the_host_s_text(smoke: Project, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     subprocess.run(["mcopy", "-i", f"{here / 'my-model.img'}@@{FIRST}", "::/model.gguf", str(copy)], check=True)
     assert copy.read_bytes() == model.read_bytes()
+
+
+def test_a_folder_of_hugging_face_gives_the_host_s_text(smoke: Project, tmp_path: Path) -> None:
+    RootFolder(Store(default_folder()), Ui()).ensure("ml")
+    hugging_face.gpt2(tmp_path / "theirs")
+    words = (f"model={tmp_path}/theirs", "prompt=Once upon", "temp=1", "seed=3", "tokens=60")
+    booted = smoke.doit("boot", "accel=tcg", *words)
+    assert booted.stdout == smoke.doit("generate", *words).stdout and booted.stdout.startswith("Once upon")
 
 
 def test_a_tokenizer_that_is_another_s(smoke: Project, data: Callable[[str], Path], tmp_path: Path) -> None:

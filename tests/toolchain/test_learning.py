@@ -27,6 +27,7 @@ tokenizer: {kind: bpe, vocab: 300}
 model: {preset: 260k, layers: 1, width: 32, heads: 4, kv_heads: 2, hidden: 44, context: 32}
 train: {steps: 30, batch: 4, learning_rate: 0.01, warmup: 5, log_every: 5, evaluate_every: 15, sample_every: 30,
         threads: 1}
+export: {also: [huggingface, header]}
 """
 
 
@@ -59,6 +60,14 @@ def test_it_is_built_once(tiny: Project) -> None:
     assert "OMP_NUM_THREADS=1" in stages["train"]["parameters"]["argv"]
     records = [json.loads(line) for line in (tiny.folder / "build/tiny/train.jsonl").read_text().splitlines()]
     assert records[-1]["step"] == 30 and records[-1]["loss"] < records[0]["loss"] - 1
+
+
+def test_other_programs_files_lie_beside_the_model(tiny: Project) -> None:
+    here = tiny.folder / "build/tiny"
+    assert {file.name for file in (here / "huggingface").iterdir()} == {
+        "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    assert json.loads((here / "huggingface/config.json").read_text())["architectures"] == ["LlamaForCausalLM"]
+    assert "static const float model_0_q_w[32 * 32] = {" in (here / "model.h").read_text()
 
 
 def test_engine_and_pytorch_say_the_same(tiny: Project) -> None:

@@ -10,13 +10,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import numpy as np
 import pytest
+from gguf import GGUFReader, quants
 
+from tests.model import hugging_face
 from tests.project import Project
 from toolchain.errors import UserError
 from toolchain.image import FAT32_FILE
-from toolchain.own_model import OwnModel, OwnModels, own_model
+from toolchain.own_model import OwnModel, OwnModels, folder_files, own_model
 from toolchain.plugin import Session
+from toolchain.roots.folder import RootFolder
+from toolchain.store import Store, default_folder
+from toolchain.ui import Ui
 
 Data = Callable[[str], Path]
 
@@ -119,6 +125,50 @@ def test_names_that_the_program_takes(tmp_path: Path) -> None:
     found = named(model=f"{long},{long},{tmp_path}/-.gguf,{tmp_path}/ä.gguf")
     assert [model.name for model in found.models] == ["x" * 40, f"{'x' * 37}-2", "model", "model-2"]
     assert found.name == "x" * 60
+
+
+def test_folders_of_hugging_face(tmp_path: Path) -> None:
+    """Their names and what is read of them; a file among them keeps its place on the disk."""
+    gguf, one, two = tmp_path / "a.gguf", tmp_path / "My Model-1.5", tmp_path / "sharded"
+    gguf.write_bytes(b"GGUF" + bytes(100))
+    for folder in (one, two):
+        folder.mkdir()
+        for name in ("config.json", "tokenizer.json", "model-00001-of-00002.safetensors", "README.md", "x.safetensors",
+                     "model.safetensors.index.json"):
+            (folder / name).touch()
+    (one / "model.safetensors").touch()
+    found = named(model=f"{one},{gguf},{two}")
+    assert found.name == "My-Model-1-5_a_sharded"
+    assert [(stem, model.name, model.folder) for stem, model in found.stems] == [
+        ("model", "My-Model-1-5", one), ("model-2", "a", None), ("model-3", "sharded", two)]
+    assert found.files == {"My-Model-1-5": {}, "a": {"model-2.gguf": str(gguf)}, "sharded": {}}
+    assert set(folder_files(one)) == {"config.json", "tokenizer.json", "model.safetensors"}
+    assert set(folder_files(two)) == {"config.json", "tokenizer.json", "model.safetensors.index.json",
+                                      "model-00001-of-00002.safetensors"}
+    with pytest.raises(UserError, match="is not a file") as caught:
+        named(model=f"{gguf},{tmp_path}")
+    assert "config.json" in caught.value.hint
+    with pytest.raises(UserError, match="is no llama2.c file"):
+        named(model=str(one), tokenizer=str(gguf))
+
+
+def test_a_folder_becomes_a_gguf(smoke: Project, tmp_path: Path) -> None:
+    """The same folder by another name is read once. What is wrong with one is said."""
+    RootFolder(Store(default_folder()), Ui()).ensure("ml")
+    tensors = hugging_face.gpt2(tmp_path / "mine")
+    words = ("generate", "prompt=Once", "temp=0", "tokens=20")
+    text = smoke.doit(*words, f"model={tmp_path}/mine").stdout
+    assert text.startswith("Once") and len(text) >= 24
+    found = {tensor.name: quants.dequantize(tensor.data, tensor.tensor_type)
+             for tensor in GGUFReader(smoke.folder / "build/models/mine/model.gguf").tensors}
+    there, here = tensors["transformer.h.1.mlp.c_fc.weight"].T, found["blk.1.ffn_up.weight"]
+    assert 0 < np.abs(here - there).max() < 0.01
+    (tmp_path / "other").symlink_to("mine")
+    again = smoke.doit(*words, f"model={tmp_path}/other")
+    assert again.stdout == text and "restored  import:model" in again.stderr
+    (tmp_path / "mine/tokenizer.json").unlink()
+    done = smoke.doit(*words, f"model={tmp_path}/mine", status=None)
+    assert done.returncode == 1 and "error: folder has no tokenizer" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_commands_of_recipes_take_none(project: Project) -> None:

@@ -188,7 +188,10 @@ def test_words_of_a_training_in_pytorch(tmp_path: Path) -> None:
     assert (made.threads, made.link_model, list(made.files)) == (2, False, ["model.gguf"])
     made = learns(tmp_path, LEARNING.replace("steps: 10", "epochs: 3\n  stride: 32") + "export: {format: llama2c}\n")
     assert "--epochs 3 --epochs-stride 32" in " ".join(made.train)
-    assert list(made.files) == ["model.bin", "tokenizer.bin"]
+    assert list(made.files) == ["model.bin", "tokenizer.bin"] and made.others == ([], [])
+    made = learns(tmp_path, LEARNING + "export: {also: [header, huggingface]}\n")
+    assert made.others[1] == ["--huggingface", "huggingface", "--header", "model.h"]
+    assert made.others[0][-3:] == ["huggingface/tokenizer.json", "huggingface/tokenizer_config.json", "model.h"]
     made = learns(tmp_path, LEARNING.replace("  generator: tales\n", ARCHIVE + "  shards: 3\n"))
     assert made.dataset.shards == 3
 
@@ -224,6 +227,9 @@ def test_words_of_a_training_in_pytorch(tmp_path: Path) -> None:
     ("  steps: 10", "  steps: 10\n  device: tpu", "train.device is 'tpu'"),
     ("  steps: 10", "  steps: 10\n  bf16: 1", "train.bf16 must be true or false"),
     ("title: T", "title: T\nexport: {format: onnx}", "export.format is 'onnx'"),
+    ("title: T", "title: T\nexport: {also: [hugingface]}", "export.also names 'hugingface'"),
+    ("title: T", "title: T\nexport: {also: header}", "export.also must be a list"),
+    ("vocab: 512}", "vocab: 65536}\nexport: {also: [header]}", "a C header of 4,421,568 parameters"),
     ("title: T", "title: T\nexport: {type: Q9}", "export.type is 'Q9'"),
     ("title: T", "title: T\nexport: {format: llama2c, type: F16}", "export.type F16 is not of llama2.c"),
     ("title: T", "title: T\nlink_model: true\nexport: {format: llama2c}", "which has two files"),

@@ -19,7 +19,7 @@ class Boot(IngotCommand):
 
     name = "boot"
     doc_purpose = "bring an image up to date and boot it in QEMU"
-    doc_usage = ("[image=NAME | model=FILE[,FILE...] [tokenizer=FILE]] ["
+    doc_usage = ("[image=NAME | model=FILE|FOLDER[,...] [tokenizer=FILE]] ["
                  + "] [".join(f"{name}=..." for name in VARIABLES) + "]")
     doc_description = "\n".join(f"{name}= {text}" for name, text in {**OWN, **VARIABLES}.items())
 

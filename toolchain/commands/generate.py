@@ -22,8 +22,8 @@ class Generate(IngotCommand):
 
     name = "generate"
     doc_purpose = "let the model continue a prompt on this machine, without UEFI"
-    doc_usage = ('prompt="..." [image=NAME | model=FILE [tokenizer=FILE]] [tokens=N] [seed=N] [temp=F] [top_k=N] '
-                 "[top_p=F]")
+    doc_usage = ('prompt="..." [image=NAME | model=FILE|FOLDER [tokenizer=FILE]] [tokens=N] [seed=N] [temp=F] '
+                 "[top_k=N] [top_p=F]")
 
     def go(self, current: Session, names: list[str]) -> int:
         """Same variables, same text as a scripted boot."""
@@ -47,7 +47,10 @@ def _model(current: Session) -> tuple[list[str], Path, Path | None]:
     if own is not None:
         if len(own.models) > 1:
             raise UserError(f"generate runs one model, not {len(own.models)}", "give one file: model=FILE")
-        return [], own.models[0].parts[0], own.models[0].tokenizer
+        one = own.models[0]
+        if one.folder is not None:
+            return ["export:model"], Path("build") / own.image / "model.gguf", None
+        return [], one.parts[0], one.tokenizer
     source = read(current.root, current.get("image", "tales")).source
     folder = Path("build") / current.get("image", "tales")
     if isinstance(source, Training):

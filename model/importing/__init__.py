@@ -1,0 +1,1 @@
+"""Models that others have trained: a folder of Hugging Face's, safetensors alone."""
