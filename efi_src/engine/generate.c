@@ -200,12 +200,26 @@ static void take_back(const struct run *r, uint32_t used, uint32_t pending) {
     r->session->pending = pending;
 }
 
+/* What would leave the context before the first new token could look at it was not meant to be dropped in silence. */
+static enum status check_prompt(const struct session *s, size_t count, struct error *error) {
+    uint32_t context = s->model->shape.context;
+    if (count <= context) return OK;
+    struct text t = error_text(error, E_RANGE);
+    text_add(&t, "the prompt has ");
+    text_add_u64(&t, count);
+    text_add(&t, " tokens; the context holds ");
+    text_add_u64(&t, context);
+    return E_RANGE;
+}
+
 enum status generate(struct session *session, const struct platform *platform, const uint32_t *prompt,
                      size_t count, uint64_t most, const struct generate_hooks *hooks,
                      struct generate_result *result, struct error *error) {
     struct run r = {.session = session, .platform = platform, .hooks = hooks, .error = error};
     uint32_t last = 0, used = session->used, pending = session->pending;
     *result = (struct generate_result){.prompt_tokens = count};
+    enum status status = check_prompt(session, count, error);
+    if (status != OK) return status;
     sentinel_turn(&session->sentinel);
     r.last = last_of(session, count);
     if ((hooks->turn || hooks->reply_only) && count > 0) r.last = prompt[count - 1];
@@ -213,7 +227,7 @@ enum status generate(struct session *session, const struct platform *platform, c
         for (size_t i = 0; i < count; i++) show(&r, prompt[i]);
     r.ending = stop_start(session->stop_you, session->stop_nl);
     uint64_t start = now(&r);
-    enum status status = most > 0 ? feed_prompt(&r, prompt, count, &last) : OK;
+    status = most > 0 ? feed_prompt(&r, prompt, count, &last) : OK;
     uint64_t middle = now(&r);
     if (status != OK) take_back(&r, used, pending);
     else if (most > 0) status = produce(&r, last, most, &result->tokens);

@@ -89,7 +89,8 @@ struct generate_result {
  * before, or if that has left the context, empty; and so it is when the older half was just being dropped.
  * E_FORMAT: the model gives a logit that is no finite number.
  * E_UNSUPPORTED: an empty prompt with nothing to go on from. E_RANGE: more positions than ROPE_MAX_POSITION. After
- * those the session is empty. The result is filled always. */
+ * those the session is empty. E_RANGE too, and the session as it was: a prompt of more tokens than the context holds.
+ * The result is filled always. */
 enum status generate(struct session *session, const struct platform *platform, const uint32_t *prompt,
                      size_t count, uint64_t most, const struct generate_hooks *hooks,
                      struct generate_result *result, struct error *error);

@@ -124,7 +124,8 @@ static int print_text(struct job *job, const struct options *o) {
     if (!o->tokens_given) put_text(NULL, "\n", 1);
     int written = host_flush();
     if (logits) written &= !ferror(logits) & (fclose(logits) == 0);
-    if (status != OK) return report(&error, "the model's weights are damaged, or its training failed");
+    if (status != OK) return report(&error, status == E_RANGE ? "a shorter prompt, or a model with a longer context"
+                                              : "the model's weights are damaged, or its training failed");
     if (!written) {
         fail(&error, E_IO, "the output could not be written", NULL, 0);
         return report(&error, "is the disk full?");

@@ -103,7 +103,7 @@ def test_a_stopped_reply_is_as_far_as_it_came(run: Run, pair: tuple[Path, Path])
 def test_the_window_slides(run: Run, tmp_path: Path) -> None:
     for make in (talking.llama, talking.gpt2):
         model = tmp_path / "m.gguf"
-        model.write_bytes(make(24))
+        model.write_bytes(make(48))
         for reply in said(run, model, *["Hello"] * 6):
             assert re.fullmatch("[a-z]{12}", reply)
 
@@ -111,7 +111,7 @@ def test_the_window_slides(run: Run, tmp_path: Path) -> None:
 def test_stopped_when_the_past_is_gone(run: Run, tmp_path: Path) -> None:
     """What a prompt has pushed out of the context cannot come back."""
     model = tmp_path / "m.gguf"
-    model.write_bytes(talking.llama(24))
+    model.write_bytes(talking.llama(32))  # full after the first reply
     _, _, stopped, anew, first = said(run, model, "Hello", "/test_failsafe", "Hello", "Hello", "/reset")[:5]
     assert "[stopped] prefill" in stopped
     assert stopped.endswith("[reset] the conversation begins anew")

@@ -52,10 +52,10 @@ def test_other_shapes_and_a_head_of_its_own(run: Run, tmp_path: Path, shape: mod
     tensors["output.weight"] = models.random_tensors(shape, seed=4)["token_embd.weight"]
     model = tmp_path / "model.gguf"
     model.write_bytes(models.model_bytes(shape, tensors))
-    _, logits = with_logits(run, model, tmp_path, "-i", "ab", "-t", "0", "--tokens", "40")
-    tokens = followed(b"ab", logits)
+    _, logits = with_logits(run, model, tmp_path, "-i", "ab"[:shape.context], "-t", "0", "--tokens", "40")
+    tokens = followed(b"ab"[:shape.context], logits)
     if 0 not in tokens:
-        assert len(tokens) == 42
+        assert len(tokens) == 40 + min(shape.context, 2)
     np.testing.assert_allclose(logits, models.sliding_logits(shape, tensors, tokens[:-1]), rtol=1e-4, atol=3e-4)
 
 
@@ -69,11 +69,15 @@ def test_past_the_context(run: Run, tiny: Path, tmp_path: Path) -> None:
 
 
 def test_a_prompt_longer_than_the_context(run: Run, tiny: Path, tmp_path: Path) -> None:
-    prompt = "The quick brown fox jumps over the lazy dog, twice."
-    out, logits = with_logits(run, tiny, tmp_path, "-i", prompt, "-t", "0", "--tokens", "5")
-    tokens = followed(prompt.encode(), logits)
+    """One that fills it is run; of a longer one nothing is dropped in silence."""
+    out, logits = with_logits(run, tiny, tmp_path, "-i", "The quick brown ", "-t", "0", "--tokens", "5")
+    tokens = followed(b"The quick brown ", logits)
     assert out == shown(tokens)
     np.testing.assert_allclose(logits, models.sliding_logits(SHAPE, TENSORS, tokens[:-1]), rtol=1e-4, atol=3e-4)
+    refused = run(tiny, "-i", "The quick brown f", "-t", "0", "--tokens", "5", status=1)
+    assert refused.stdout == b""
+    assert refused.stderr.decode().endswith("ingot: the prompt has 17 tokens; the context holds 16\n"
+                                            "hint: a shorter prompt, or a model with a longer context\n")
 
 
 @pytest.mark.parametrize("flags", [(), ("-p", "1"), ("-t", "0.5", "-p", "0.5"), ("--top-k", "3")])
