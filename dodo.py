@@ -15,7 +15,7 @@ from toolchain import DOIT_CONFIG as PLUGIN
 from toolchain import Download, session, stage, tasks
 from toolchain.cc import EFI, ENGINE, LINUX, objects, outputs, program, same, sources
 from toolchain.commands.ingot import VARIABLES
-from toolchain.learning import Learning, processes
+from toolchain.learning import Learning, cluster, processes
 from toolchain.locks import after_build
 from toolchain.own_model import folder_files, own_model
 from toolchain.pinned import Pinned
@@ -147,11 +147,12 @@ def learned(source: Learning) -> Files:
     made: Files = {"tokenizer.json": tokenizer["tokenizer.json"]}
 
     tokens: dict[str, Files] = {"train": {}, "val": {}}
+    place = cluster(build)
     for path, text in shards.items():
         name = Path(path).stem
         shard = in_ml(f"pretokenise:{name}", "model.pretokenise", [
             "model.pretokenise", path, "--tokenizer", "tokenizer.json", "--out", "tokens", "--jobs", "1"],
-            {path: text, **made}, outputs=[f"tokens/{name}.{part}.bin" for part in tokens],
+            {path: text, **made}, place=place, outputs=[f"tokens/{name}.{part}.bin" for part in tokens],
             doc=f"turns {path} into token ids, nine documents of ten to train on, the tenth held out")
         for part in tokens:
             tokens[part][f"tokens/{name}.{part}.bin"] = shard[f"tokens/{name}.{part}.bin"]

@@ -255,7 +255,7 @@ class Graph:
             else:
                 blobs = self._lay_out(stage, fields, work)
                 scratch = self.store.scratch(key) if stage.scratch else None
-                self._execute(stage, Job(stage.name, stage.argv, work, stage.root, blobs, scratch))
+                self._execute(stage, Job(stage.name, (*stage.argv, *stage.place), work, stage.root, blobs, scratch))
                 for note in stage.notes:
                     if scratch is not None and _made(scratch, note):
                         with atomic(stage.folder / note) as out:

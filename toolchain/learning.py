@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,6 +171,19 @@ def processes(current: Session) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1024):
         raise UserError(f"nproc={text} is not a whole number from 1 to 1,024", "as in nproc=2")
     return int(text)
+
+
+def cluster(current: Session) -> list[str]:
+    """scheduler=tcp://HOST:PORT: the Dask cluster that pretokenises; its words for model.pretokenise."""
+    address = current.get("scheduler", "")
+    if not address:
+        return []
+    if not re.fullmatch(r"(tcp|tls|ws|wss)://[^\s/]+:\d+", address):
+        raise UserError(f"scheduler={address} is not the address of a Dask cluster", "as in scheduler=tcp://HOST:8786")
+    if current.get("toolchain", "auto") != "host":
+        raise UserError(f"scheduler={address} needs toolchain=host",
+                        "other executors' stages have no network, and lie in folders that a worker does not see")
+    return ["--scheduler", address]
 
 
 def learning(path: Path, raw: dict[str, Any]) -> Learning:

@@ -158,6 +158,7 @@ def stage(
     name: str,
     *,
     argv: Iterable[str] = (),
+    place: Iterable[str] = (),
     inputs: Iterable[str] | Mapping[str, str | Ref] = (),
     outputs: Iterable[str],
     folder: str | Path = "build",
@@ -178,9 +179,9 @@ def stage(
     current = session()
     table = dict(inputs) if isinstance(inputs, Mapping) else {path: path for path in inputs}
     return current.graph.add(Stage(
-        name=name, folder=Path(folder), outputs=tuple(outputs), argv=tuple(argv), inputs=table, params=params or {},
-        root=root, tools=tuple(tools), scratch=scratch, notes=tuple(notes), download=download, summary=summary,
-        doc=doc))
+        name=name, folder=Path(folder), outputs=tuple(outputs), argv=tuple(argv), place=tuple(place), inputs=table,
+        params=params or {}, root=root, tools=tuple(tools), scratch=scratch, notes=tuple(notes), download=download,
+        summary=summary, doc=doc))
 
 
 def tasks() -> Iterator[dict[str, Any]]:

@@ -35,6 +35,8 @@ class Stage:
 
     inputs: path inside the work folder -> a source file (relative to the project), or another stage's output.
     argv: the program and its arguments; it runs in the work folder, where the inputs lie at their paths.
+    place: arguments after those that say where the work is done (a cluster's address): they change no byte of what
+    comes out, and are not in the key.
     outputs: the files that it must leave there; they appear in `folder`.
     root: the toolchain root that it runs in.
     tools: the programs and files of the machine that it uses where there is no root (toolchain=host): their
@@ -45,6 +47,7 @@ class Stage:
     folder: Path
     outputs: tuple[str, ...]
     argv: tuple[str, ...] = ()
+    place: tuple[str, ...] = ()
     inputs: Mapping[str, str | Ref] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     root: str = "cc"

@@ -93,6 +93,8 @@ def test_another_text_is_another_shard_alone(tiny: Project, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("words, what", [
     (["image=tiny", "nproc=0"], "nproc=0"), (["image=tiny", "nproc=two"], "nproc=two"),
+    (["image=tiny", "scheduler=here"], "scheduler=here is not the address of a Dask cluster"),
+    (["image=tiny", "scheduler=tcp://127.0.0.1:9"], "scheduler=tcp://127.0.0.1:9 needs toolchain=host"),
     (["image=smoke", "nproc=2"], "no command or stage knows the variable nproc=2"),
     (["image=tiny", "plan", "data_dir=nowhere"], ""),
 ])
@@ -104,6 +106,19 @@ def test_what_cannot_be(words: list[str], what: str, tiny: Project) -> None:
 def test_two_processes_are_another_key(tiny: Project) -> None:
     lines = tiny.doit("plan", "image=tiny", "nproc=2").stdout.splitlines()
     assert [line.split()[0] for line in lines if line.split()[1:2] == ["train"]] == ["run"]
+
+
+def test_a_cluster_is_no_part_of_the_key(tiny: Project, tmp_path: Path) -> None:
+    """Its shards are ours (tests/model/test_dask.py), so that what was made here is not made there again."""
+    other = clone(tiny, tmp_path)
+    other.edit("images/tiny.yaml", "{kind: bpe, vocab: 300}", "{kind: bytes}")
+    words = ["image=tiny", "toolchain=host", "scheduler=tcp://127.0.0.1:9"]
+    refused = other.doit(*words, "pretokenise", status=None)
+    assert refused.returncode != 0 and "Traceback" not in refused.stderr
+    assert "Dask cluster" in refused.stderr or "does not answer" in refused.stderr
+    other.doit(*words[:-1], "pretokenise")
+    planned = other.doit("plan", *words).stdout
+    assert "compile:" in planned and "pretokenise:" not in planned
 
 
 # -- parts --
