@@ -53,6 +53,9 @@ class Gpt(nn.Module):
         if shape.tied:
             self.head.weight = self.token.weight
         self.apply(_start)
+        if not shape.tied:  # tables that are no head begin at 1, as in Raschka 2024: tokens stand out of the stream
+            for table in (self.token, self.position):
+                nn.init.normal_(table.weight)
         for layer in self.layers:  # so that the residual stream keeps its size however many layers add to it
             for part in (layer.proj, layer.down):
                 nn.init.normal_(part.weight, std=0.02 / (2 * shape.layers) ** 0.5)

@@ -76,8 +76,9 @@ def _products(content: Content) -> Iterator[Part]:
         elif output in made and ref == "model":
             yield _model(content, source, output, made[output])
         elif output in made and ref == "tokenizer":
-            yield Part(ref, "data", output, made[output].outputs[output].sha256, needs=_needs(content, made[output]),
-                       known=content.known)
+            file = made[output].outputs[output]
+            yield Part(ref, "data", output, file.sha256, needs=_needs(content, made[output]), known=content.known,
+                       properties=(("ingot:size", str(file.size)),))
 
 
 def _published(content: Content, stage: StageRecord, output: str, file: Pinned) -> Part:
