@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import re
+import signal
 import tarfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -89,6 +92,21 @@ def test_another_text_is_another_shard_alone(tiny: Project, tmp_path: Path) -> N
     (other.folder / "texts/c.txt").write_text(stories(7))
     built = other.doit("image=tiny", "pretokenise").stderr
     assert "pretokenise:c" in built and "pretokenise:a " not in built
+
+
+def test_after_kill_9_finished_shards_are_there(tiny: Project, tmp_path: Path) -> None:
+    other = clone(tiny, tmp_path)
+    other.edit("images/tiny.yaml", "{kind: bpe, vocab: 300}", "{kind: bytes}")
+    (other.folder / "texts/z.txt").write_text(stories(7) * 2000)
+    child = other.start("image=tiny", "pretokenise")
+    assert child.stderr is not None
+    shard, done = re.compile(r"built +pretokenise:(\w)"), set[str]()
+    while not done & {"a", "b"}:  # the long one is being made next, if it is not the one after
+        done.update(shard.findall(child.stderr.readline()))
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    built = other.doit("image=tiny", "pretokenise").stderr
+    assert set(shard.findall(built)) == {"a", "b", "z"} - done and done != {"a", "b", "z"}
 
 
 @pytest.mark.parametrize("words, what", [
