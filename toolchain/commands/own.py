@@ -50,9 +50,11 @@ class Lock(lock.Lock):
             return super().go(current, names)
         if names:
             raise UserError(f"lock takes either image= or toolchain roots, not image= and {names[0]}", "do one of them")
-        self.bring(["image", "host"])
-        entries = manifest(current.graph, current.graph.order())
-        if len(entries) < len(current.graph.stages):
+        wanted = ["image", "host"]  # not the C trainer, where PyTorch trains
+        self.bring(wanted)
+        order = current.graph.order(wanted)
+        entries = manifest(current.graph, order)
+        if len(entries) < len(order):
             raise UserError("not every stage of the image is built", "run ./doit first")
         path = Path("images") / f"{current.given['image']}.lock"
         print(f"{path}: {write_lock(path, entries)} outputs")
