@@ -1,4 +1,4 @@
-"""What llama.cpp, sentencepiece and tiktoken say: one JSON request on stdin, the JSON answer on stdout.
+"""What llama.cpp, sentencepiece, tiktoken and transformers say: one JSON request on stdin, the JSON answer on stdout.
 
 Runs in the interpreter that tests/peers.py finds, and needs nothing else of this project.
 """
@@ -116,12 +116,53 @@ def llama_speed(model: str, prompt: str, tokens: int, threads: int, context: int
     return {"decode_s": total, "prefill_s": eval_timed([token % llama.n_vocab() for token in range(prefill)])}
 
 
+def transformers_run(folder: str, ids: list[int], out: str, tokens: int, texts: list[str]) -> dict[str, Any]:
+    """The class of a folder's model; what follows these ids, one token at a time, wherever it would stop; the texts'
+    ids, with what its tokenizer puts first. In the file `out` the logits after each id, raw fp32."""
+    import torch  # type: ignore[import-not-found, unused-ignore]
+    import transformers  # type: ignore[import-not-found]
+
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    with torch.inference_mode():
+        model(torch.tensor([ids])).logits[0].numpy().astype("<f4").tofile(out)
+    made = model.generate(torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+                          do_sample=False, max_new_tokens=tokens, min_new_tokens=tokens, eos_token_id=None,
+                          pad_token_id=0)
+    return {"class": type(model).__name__, "greedy": [int(token) for token in made[0, len(ids):]],
+            "tokens": transformers_tokens(folder, texts)}
+
+
+def transformers_tokens(folder: str, texts: list[str]) -> list[list[int]]:
+    """By the folder's tokenizer, with what it puts first."""
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    return [tokenizer(text)["input_ids"] for text in texts]
+
+
+def transformers_make(folder: str, kind: str, config: dict[str, Any], dtype: str, shard: str | None) -> int:
+    """A random model, saved by transformers itself; its parameters."""
+    import torch
+    import transformers
+
+    torch.manual_seed(2)
+    about = getattr(transformers, f"{kind}Config")(**config)
+    name = {"Llama": "LlamaForCausalLM", "Mistral": "MistralForCausalLM", "GPT2": "GPT2LMHeadModel"}[kind]
+    model = getattr(transformers, name)(about).to(getattr(torch, dtype))
+    with torch.no_grad():
+        for part in model.parameters():
+            part.add_(torch.randn_like(part) * 0.1)
+    model.save_pretrained(folder, **({} if shard is None else {"max_shard_size": shard}))
+    return sum(part.numel() for part in model.parameters())
+
+
 def main() -> None:
     """{"what": a function of these or "version", and what it takes}."""
     request = json.load(sys.stdin)
     what = request.pop("what")
     known = {function.__name__: function for function in (
-        sentencepiece_tokens, sentencepiece_bpe, tiktoken_tokens, llama_tokens, llama_text, llama_logits, llama_speed)}
+        sentencepiece_tokens, sentencepiece_bpe, tiktoken_tokens, llama_tokens, llama_text, llama_logits, llama_speed,
+        transformers_run, transformers_tokens, transformers_make)}
     print(json.dumps(version(request["package"]) if what == "version" else known[what](**request)))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 SIDE = Path(__file__).with_name("peer_side.py")
 MODULES = {"llama-cpp-python": "llama_cpp", "sentencepiece": "sentencepiece", "tiktoken": "tiktoken",
-           "distributed": "distributed"}
+           "distributed": "distributed", "transformers": "transformers", "torch": "torch"}
 
 
 @functools.cache
