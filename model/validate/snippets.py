@@ -79,7 +79,7 @@ def measure(tell: Tell, options: Options = OPTIONS) -> Result:
             tell(step.number, options.steps, f"loss {step.loss:.3f}" + (
                 f", {scores[-1][1]:.0f} of {len(made)}" if scores else ""))
     every = len(snippet_text.PROMPTS)
-    by_loss = sorted((loss, score) for (_, loss), (_, score) in zip(evaluated, scores, strict=True))
+    by_loss = sorted(((loss, score) for (_, loss), (_, score) in zip(evaluated, scores, strict=True)), reverse=True)
     right = int(scores[-1][1])
     return Result(f"{right} of {every} prompts after {options.steps:,} steps; loss {evaluated[-1][1]:.3f}",
                   right == every, (
