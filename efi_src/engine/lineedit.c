@@ -44,6 +44,10 @@ void lineedit_start(struct lineedit *l, const char *prompt) {
 }
 
 void lineedit_show(struct lineedit *l) {
+    if (l->escape == ESCAPE_SEEN && !l->alone) {
+        l->alone = 1;
+        l->escape_at = l->platform->now_us(l->platform->ctx);
+    }
     if (!l->late) return;
     linerow_show(&l->row, l->line + l->base, l->used - l->base, l->cursor - l->base, l->same);
     l->same = SIZE_MAX;
@@ -144,13 +148,13 @@ static void read_number(struct lineedit *l, uint8_t byte) {
 /* The byte, or the key that it completes; KEY_NONE for a part of an escape sequence (ESC [ … last, ESC O last, ESC
  * other) and for unknown ones. */
 static int key_from(struct lineedit *l, uint8_t byte) {
-    uint64_t now = l->platform->now_us(l->platform->ctx);
     if (byte == ESCAPE) {
         l->escape = ESCAPE_SEEN;
-        l->escape_at = now;
+        l->alone = 0;
         return KEY_NONE;
     }
-    if (l->escape == ESCAPE_SEEN && now - l->escape_at > ESCAPE_US) l->escape = ESCAPE_NONE; /* the key alone */
+    if (l->escape == ESCAPE_SEEN && l->alone && l->platform->now_us(l->platform->ctx) - l->escape_at > ESCAPE_US)
+        l->escape = ESCAPE_NONE; /* the key alone */
     switch (l->escape) {
     case ESCAPE_NONE: return byte;
     case ESCAPE_SEEN:

@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* An escape byte that nothing follows within this time is the Esc key alone. */
+/* An escape byte that nothing follows within this time is the Esc key alone. It begins when no more bytes are waiting: a
+ * machine that was busy elsewhere has not waited. */
 #define ESCAPE_US 50000
 
 struct lineedit {
@@ -32,6 +33,7 @@ struct lineedit {
     int after_cr;
     enum { ESCAPE_NONE, ESCAPE_SEEN, ESCAPE_SEQUENCE, ESCAPE_LAST } escape;
     unsigned number; /* the first of a sequence; 100: complete */
+    int alone;          /* nothing was waiting behind an escape byte, at escape_at */
     uint64_t escape_at;
 };
 

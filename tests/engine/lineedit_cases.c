@@ -1,6 +1,6 @@
 /* The line editor over bytes that may be anything, in memory of exactly its size. stdin: for each case u64 size of the
- * line, u64 size of the history, u64 k (lineedit_show is called after every k-th byte; 0: only at the end), u64 length
- * and the bytes; a line that ends in '\' is continued. stdout: u64 length and the echo; u64 count and so many texts
+ * line, u64 size of the history, u64 k (lineedit_show is called after every k-th byte; 0: only at the end), u64 us that
+ * pass between two bytes, u64 length and the bytes; a line that ends in '\' is continued. stdout: u64 length and the echo; u64 count and so many texts
  * that were submitted, u64 length and bytes each, with bit 63 set when it was too long; then the last line: u64 length
  * and bytes, u64 where it begins, u64 cursor, u64 too_long. */
 #include "engine/lineedit.h"
@@ -26,7 +26,8 @@ static void add(struct buffer *b, const void *bytes, size_t n) {
 static void add_u64(struct buffer *b, uint64_t value) { add(b, &value, sizeof value); }
 
 static void write_echo(void *ctx, const char *text, size_t n) { add(ctx, text, n); }
-static uint64_t now_us(void *ctx) { return (void)ctx, 0; }
+static uint64_t clock_us;
+static uint64_t now_us(void *ctx) { return (void)ctx, clock_us; }
 
 static void put(const struct buffer *b) {
     uint64_t n = b->used;
@@ -39,14 +40,14 @@ static void start(struct lineedit *l, struct buffer *echo) {
     lineedit_start(l, "> ");
 }
 
-static void run(size_t size, size_t history, size_t every, const char *bytes, size_t n) {
+static void run(size_t size, size_t history, size_t every, uint64_t tick, const char *bytes, size_t n) {
     struct buffer echo = {0}, texts = {0};
     struct platform platform = {.ctx = &echo, .write = write_echo, .now_us = now_us};
     struct lineedit l = {.platform = &platform, .line = malloc(size), .size = size, .draft = malloc(size)};
     uint64_t count = 0;
     l.history = (struct typed){.bytes = malloc(history), .size = history};
     start(&l, &echo);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++, clock_us += tick) {
         enum line_event event = lineedit_push(&l, (uint8_t)bytes[i]);
         if (event == LINE_READY && !l.too_long && l.used > l.base && l.line[l.used - 1] == '\\') {
             add(&echo, ". ", 2);
@@ -76,11 +77,11 @@ static void run(size_t size, size_t history, size_t every, const char *bytes, si
 }
 
 int main(void) {
-    uint64_t head[4];
+    uint64_t head[5];
     while (fread(head, sizeof head, 1, stdin) == 1) {
-        char *bytes = malloc(head[3]);
-        if (fread(bytes, 1, head[3], stdin) != head[3]) return 1;
-        run(head[0], head[1], head[2], bytes, head[3]);
+        char *bytes = malloc(head[4]);
+        if (fread(bytes, 1, head[4], stdin) != head[4]) return 1;
+        run(head[0], head[1], head[2], head[3], bytes, head[4]);
         free(bytes);
     }
     return 0;

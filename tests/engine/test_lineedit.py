@@ -27,6 +27,7 @@ class Case:
     size: int = 16384
     history: int = 32768
     every: int = 1
+    tick: int = 0
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Program:
         return int(self._widths.unicode_width(ord(char)))
 
     def run(self, cases: list[Case]) -> list[Seen]:
-        data = b"".join(struct.pack("<4Q", c.size, c.history, c.every, len(c.data)) + c.data for c in cases)
+        data = b"".join(struct.pack("<5Q", c.size, c.history, c.every, c.tick, len(c.data)) + c.data for c in cases)
         done = subprocess.run([self._path], input=data, capture_output=True, timeout=300)
         assert done.returncode == 0, done.stderr.decode(errors="replace")
         at = 0
@@ -183,3 +184,11 @@ def test_a_line_that_is_too_long_is_told_once(program: Program) -> None:
     (seen,) = program.run([Case(b"x" * 100_000 + b"\r" + b"y\r")])
     assert seen.texts == [("x" * 16384, True), ("y", False)]
     assert seen.echo.count("\a") == 1 and len(seen.echo) < 17000
+
+
+def test_the_escape_key_alone(program: Program) -> None:
+    """Nothing follows it in time; what was waiting behind it all the while, on a busy machine, is a sequence."""
+    typed = b"dogs\r\x1b[A"
+    alone, busy, swift = program.run([Case(typed, tick=60_000), Case(typed, every=0, tick=60_000),
+                                      Case(typed, tick=10_000)])
+    assert (alone.line, busy.line, swift.line) == ("[A", "dogs", "dogs")

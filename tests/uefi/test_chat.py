@@ -101,7 +101,9 @@ def test_script_mode(boot: Callable[..., Machine], on_host: Callable[..., bytes]
 
     paste = b" ".join(b"%04d" % i for i in range(400))
     assert len(paste) == 1999
-    assert machine.ask_framed(paste).text == on_host(paste, 60)
+    machine.send(paste + b"\r")
+    assert b"error: the prompt has 1999 tokens; the context holds 64\r\n" in machine.until(ENQ)
+    assert machine.ask_framed(paste[:64]).text == on_host(paste[:64], 60)
 
     machine.send(b"/max_tokens 1500\r")
     machine.until(ENQ)
