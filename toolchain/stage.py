@@ -47,13 +47,13 @@ class Stage:
     folder: Path
     outputs: tuple[str, ...]
     argv: tuple[str, ...] = ()
-    place: tuple[str, ...] = ()
     inputs: Mapping[str, str | Ref] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     root: str = "cc"
     tools: tuple[str, ...] = ()
     scratch: bool = False
     notes: tuple[str, ...] = ()  # files of the scratch shown beside the outputs, never stored (timings)
+    place: tuple[str, ...] = ()
     download: Download | None = None
     summary: Callable[[Path], Any] | None = None  # something for rich to print once it was built
     doc: str = ""

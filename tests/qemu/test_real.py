@@ -29,7 +29,7 @@ def qemu_of(bed: Bed, accel: str) -> int | None:
     return None
 
 
-@pytest.mark.parametrize("machine", ["q35", "pc"])
+@pytest.mark.parametrize("machine", ["q35", pytest.param("pc", marks=pytest.mark.slow)])
 def test_firmware_lives_and_the_image_is_only_read(real: Bed, machine: str) -> None:
     before = real.digest()
     running = real.start({}, "accel=tcg", f"machine={machine}", "smp=2", *NO_PROGRAM)

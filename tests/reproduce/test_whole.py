@@ -24,6 +24,7 @@ def left(project: Project) -> list[str]:
     return sorted(path.name for path in (project.cache / "ingot/tmp").glob("work-*"))
 
 
+@pytest.mark.slow  # the README's own `./doit reproduce` shows the same
 def test_everything_is_the_same(smoke: Project) -> None:
     """With another executor, where one works here."""
     count, used = len(smoke.manifest()), {entry["executor"] for entry in smoke.manifest().values()}

@@ -152,6 +152,7 @@ def test_folders_of_hugging_face(tmp_path: Path) -> None:
         named(model=str(one), tokenizer=str(gguf))
 
 
+@pytest.mark.slow  # tests/qemu/test_own_model.py boots one
 def test_a_folder_becomes_a_gguf(smoke: Project, tmp_path: Path) -> None:
     """The same folder by another name is read once. What is wrong with one is said."""
     RootFolder(Store(default_folder()), Ui()).ensure("ml")

@@ -124,6 +124,7 @@ def test_four_builds_on_one_empty_store(smoke: Project, tmp_path: Path) -> None:
     whole(first)
 
 
+@pytest.mark.slow
 def test_two_builds_of_one_clone(smoke: Project, tmp_path: Path) -> None:
     right = digests(smoke)
     project = checkout(tmp_path / "one")

@@ -130,7 +130,8 @@ def test_an_idle_machine_costs_nothing(probe_disk: Path, start: Callable[..., Ma
 
 
 @pytest.mark.parametrize(("name", "line", "shown"), [
-    ("mode", f"    if ({SECOND_CORE}) _mm_setcsr(MXCSR_DEFAULT | 0x8040);\n", "2 of 3; in another state: 1"),
+    pytest.param("mode", f"    if ({SECOND_CORE}) _mm_setcsr(MXCSR_DEFAULT | 0x8040);\n",
+                 "2 of 3; in another state: 1", marks=pytest.mark.slow),
     ("late", f"    while ({SECOND_CORE}) {{ }}\n", "2 of 3; not come: 1"),
 ])
 def test_a_core_that_is_left_out(tmp_path_factory: pytest.TempPathFactory, tiny_model: bytes,
