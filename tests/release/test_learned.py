@@ -25,8 +25,9 @@ export: {FORMAT}
 """
 
 
-@pytest.mark.parametrize("form, names", [pytest.param("type: Q8_0", ["model.gguf"], marks=pytest.mark.slow),
-                                         pytest.param("format: llama2c", ["model.bin", "tokenizer.bin"], marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("form, names", [("type: Q8_0", ["model.gguf"]),
+                                         ("format: llama2c", ["model.bin", "tokenizer.bin"])])
 def test_a_release_of_one(form: str, names: list[str], smoke_template: Project, tmp_path: Path) -> None:
     RootFolder(Store(default_folder()), Ui()).ensure("ml")
     made = clone(smoke_template, tmp_path)
