@@ -171,6 +171,19 @@ def test_a_tree_in_use_is_not_taken_away(served: Mirror, roots: RootFolder) -> N
     assert path.stat().st_ino == before
 
 
+def test_another_store_was_quicker(served: Mirror, roots: RootFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two stores that share the folder of roots, whose locks are not each other's: one tree, and no error."""
+    lock = roots.lock("cc")
+    place = roots.store.folder / "roots" / lock.tree
+
+    def settle(work: Path) -> None:
+        shutil.copytree(work / "new", place, symlinks=True)
+
+    monkeypatch.setattr("toolchain.roots.folder._settle", settle)
+    assert roots.place(lock) == lock.tree and (place / "root").is_dir()
+    assert not list(roots.store.folder.glob("tmp/*"))
+
+
 def test_a_rotten_package_in_the_store_is_fetched_again(served: Mirror, roots: RootFolder, store: Store) -> None:
     root = roots.ensure("cc")
     blob = store.blob(roots.lock("cc").packages[0].sha256)
