@@ -18,7 +18,7 @@
 #define TILE 64 /* rows of w that share a block of activations */
 #define FOUR 4  /* rows in a vector */
 #define STRIP 32 /* blocks of each row of a tile that are fetched at once */
-#define LINE 64 /* bytes of a processor's cache */
+#define LINE 64  /* bytes of a processor's cache */
 
 /* Two bytes of a word, and four nibbles or bytes */
 #define PAIR 0x000000ff000000ffu
@@ -158,23 +158,23 @@ static void fold(float lane[KERNEL_LANES][TILE], size_t rows) {
 }
 
 /* Reads a byte of each line of `rows` rows of `size` bytes, `step` apart. The products go down the rows, which no
- * processor foresees, and an emulator drops prefetches: unread, each line would be waited for (bench/kernels.py: an eighth more time). */
+ * processor foresees, and an emulator drops prefetches: unread, each line would be waited for (an eighth more time). */
 static void fetch(const uint8_t *w, size_t step, size_t size, size_t rows) {
     for (size_t r = 0; r < rows; r++, w += step)
         for (size_t i = 0; i < size; i += LINE)
             (void)*(const volatile uint8_t *)(w + i);
 }
 
-/* Rows first, … (`rows` of them, at most TILE) of w @ x (count blocks) -> out (rows) */
+/* Rows first, … (`rows` of them, at most TILE) of w @ x (count blocks) -> out (rows). `fresh`: nothing has read them */
 INLINE void tile(float *out, const struct rows *w, size_t first, const int8_t *q, const float *d, size_t rows,
-                 const enum format format) {
+                 int fresh, const enum format format) {
     const size_t block = block_size(format), step = w->count * block, scales = w->count / w->per;
     const float *scale = format == Q8_G ? w->scale + first * scales : NULL;
     float lane[KERNEL_LANES][TILE] __attribute__((aligned(16))) = {{0}};
     struct terms terms = {{0}, {0}}; /* all of it: vectors go beyond the last row */
     for (size_t b = 0; b < w->count; b++) {
         float *to = lane[b % KERNEL_LANES];
-        if (b % STRIP == 0)
+        if (fresh && b % STRIP == 0)
             fetch(w->q + first * step + b * block, step, (w->count - b < STRIP ? w->count - b : STRIP) * block, rows);
         int unusual = sum_rows(&terms, w->q + first * step + b * block, step, format == Q8_G ? scale + b / w->per : NULL,
                                format == Q8_G ? scales : 0, q + b * QUANT_BLOCK, rows, format);
@@ -195,7 +195,7 @@ INLINE void product(float *out, size_t ldo, const struct rows *w, const struct q
     for (size_t i = 0; i < d; i += TILE)
         for (size_t r = 0; r < m; r++)
             tile(out + r * ldo + i, w, i, x->q + r * w->count * QUANT_BLOCK, x->d + r * w->count,
-                 d - i < TILE ? d - i : TILE, format);
+                 d - i < TILE ? d - i : TILE, r == 0, format);
 }
 
 void scalar_matmul_q8_0(float *out, size_t ldo, const struct q8_0 *w, const struct q8_rows *x, size_t d, size_t n,
